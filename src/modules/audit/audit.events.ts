@@ -1,0 +1,67 @@
+/** The values an event's detail may hold: ids, counts, codes. Never a name, a tag's value, a file name or a secret. */
+export type DetailValue = string | number | boolean | null | DetailValue[] | { [key: string]: DetailValue };
+
+/**
+ * The detail of each action's event. Modules add their own by declaration merging (`*.events.ts`), so that the union
+ * is closed for the compiler while audit imports no feature. Actions that are not listed carry no detail of their own.
+ */
+export interface AuditDetails {
+  /** A batch of refusals past the rate limit, counted instead of written one by one. */
+  'auth:suppressed-failures': { route: string; count: number };
+}
+
+export type AuditOutcome = 'success' | 'denied' | 'failure';
+
+export interface AuditActor {
+  kind: 'client' | 'api_key' | 'share_link' | 'anonymous' | 'system';
+  id?: string;
+  label?: string;
+}
+
+/** Where an event came from, when a request caused it. */
+export interface AuditOrigin {
+  requestId?: string;
+  traceId?: string;
+  ip?: string;
+  userAgent?: string;
+}
+
+/** An event before it has an id and a time. */
+export interface AuditEntry<Action extends string = string> {
+  organizationId: string;
+  actor: AuditActor;
+  action: Action;
+  outcome: AuditOutcome;
+  resource?: { type: string; id?: string };
+  /** Ids of our own rows, resolved to names only at export. */
+  patientRef?: string;
+  studyRef?: string;
+  scopes?: readonly string[];
+  origin?: AuditOrigin;
+  detail?: Action extends keyof AuditDetails ? AuditDetails[Action] : Record<string, DetailValue>;
+}
+
+/** An event as it stands in the ledger. */
+export interface AuditRecord {
+  id: string;
+  occurredAt: Date;
+  organizationId: string;
+  actorKind: string;
+  actorId: string | null;
+  actorLabel: string | null;
+  action: string;
+  outcome: string;
+  resourceType: string | null;
+  resourceId: string | null;
+  patientRef: string | null;
+  studyRef: string | null;
+  requestId: string | null;
+  traceId: string | null;
+  ip: string | null;
+  userAgent: string | null;
+  scopes: string[];
+  detail: DetailValue;
+}
+
+/** The organization of events that have no tenant: bad credentials, boot. Made by the first migration of data. */
+export const PLATFORM_ORGANIZATION = '00000000-0000-7000-8000-000000000000';

@@ -1,0 +1,61 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { unavailable } from '../../../platform/errors/application-error.js';
+import { auditFailures } from '../../../platform/health/metrics.js';
+import { type ErrorFormat, formatFor } from '../../../platform/http/error-format.js';
+import { causeForLog } from '../../../platform/logging/cause-for-log.js';
+import { type AuditEntry, type AuditOutcome, PLATFORM_ORGANIZATION } from '../audit.events.js';
+import type { AuditService } from '../audit.service.js';
+import { SuppressedFailures } from './suppressed-failures.js';
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * Writes the event of every read, denial and failure BEFORE the response leaves. When the ledger cannot be written the
+ * caller gets a 503 instead of the answer: nothing is told that was not recorded.
+ */
+export function auditResponses(server: FastifyInstance, audit: AuditService, formats: ErrorFormat[]): SuppressedFailures {
+  const suppressed = new SuppressedFailures(audit);
+  server.addHook('onSend', async (request, reply, payload) => {
+    const entry = eventOf(request, reply);
+    if (!entry || suppressed.takes(entry, reply.statusCode)) return payload;
+    try {
+      await audit.append(entry);
+      return payload;
+    } catch (cause) {
+      auditFailures.inc();
+      const { requestId } = request.context.info;
+      request.log.error({ requestId, cause: causeForLog(cause) }, 'the audit ledger could not be written');
+      const format = formatFor(formats, request.url);
+      const error = unavailable(cause);
+      request.context.error = error;
+      for (const name of ['location', 'set-cookie', 'content-length', 'content-encoding']) reply.removeHeader(name);
+      reply.code(error.status).headers({ 'cache-control': 'no-store', ...error.headers }).type(format.contentType);
+      return JSON.stringify(format.render(error, requestId));
+    }
+  });
+  return suppressed;
+}
+
+/** The event this response needs, unless the service has written it with its change. */
+function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | undefined {
+  const { operation, principal, caller, info, error } = request.context;
+  if (!operation || operation.audited === 'never') return undefined;
+  const outcome = outcomeOf(reply.statusCode);
+  if (outcome === 'success' && operation.audited === 'transaction') return undefined;
+  const { id } = (request.params ?? {}) as { id?: string };
+  return {
+    organizationId: principal?.organizationId ?? PLATFORM_ORGANIZATION,
+    actor: principal ? { kind: principal.kind, id: principal.id, label: principal.label } : { kind: 'anonymous' },
+    action: operation.name,
+    outcome,
+    resource: { type: operation.subject, ...(id && UUID.test(id) && { id: id.toLowerCase() }) },
+    origin: info,
+    scopes: caller?.scopes ?? [],
+    detail: outcome === 'success' ? {} : { status: reply.statusCode, code: error?.code ?? 'unknown' },
+  };
+}
+
+function outcomeOf(status: number): AuditOutcome {
+  if (status < 400) return 'success';
+  return status === 401 || status === 403 ? 'denied' : 'failure';
+}

@@ -1,0 +1,27 @@
+import type { AppAbility } from './ability.js';
+import type { Scope } from './scopes.js';
+
+/** Whoever calls. */
+export interface Principal {
+  kind: 'client' | 'api_key' | 'share_link';
+  id: string;
+  organizationId: string;
+  /** The name an administrator gave it; shown in the audit ledger. */
+  label: string;
+}
+
+/** What the transport knows of a request, as the audit ledger records it. */
+export interface RequestInfo {
+  requestId: string;
+  traceId?: string;
+  ip?: string;
+  userAgent?: string;
+}
+
+/** A principal with what it may do, within one request. Services take it as their first argument. */
+export interface Caller {
+  principal: Principal;
+  scopes: readonly Scope[];
+  ability: AppAbility;
+  request: RequestInfo;
+}

@@ -1,0 +1,26 @@
+/** Every scope there is, `<resource>:<action>`. What a token may do = its scopes AND its principal's roles. */
+export const SCOPES = [
+  'orders:write',
+  'orders:read',
+  'uploads:write',
+  'uploads:read',
+  'metadata:write',
+  'exams:write',
+  'exams:read',
+  'files:write',
+  'files:read',
+  'cases:write',
+  'cases:read',
+  'studies:read',
+  'studies:write',
+  'results:read',
+  'results:write',
+  'audit:read',
+  'audit:export',
+  'access:manage',
+  'webhooks:manage',
+] as const;
+
+export type Scope = (typeof SCOPES)[number];
+
+export const isScope = (value: string): value is Scope => (SCOPES as readonly string[]).includes(value);

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const positive = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((value) => value.replace(/\/+$/, ''));
+const postgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+
+/** 32 random bytes, as 64 hex digits or as base64. */
+const masterKey = z.string().transform((value, context) => {
+  const bytes = /^[0-9a-f]{64}$/i.test(value) ? Buffer.from(value, 'hex') : Buffer.from(value, 'base64');
+  if (bytes.length === 32) return bytes;
+  context.addIssue('must be 32 random bytes, as 64 hex digits or base64 (openssl rand -hex 32)');
+  return z.NEVER;
+});
+
+/** `false`, `true`, a number of hops, or a comma-separated list of proxies' addresses (Fastify's `trustProxy`). */
+const trustProxy = z.string().default('false').transform((value) => {
+  if (value === 'true' || value === 'false') return value === 'true';
+  if (!/^\d+$/.test(value)) return value.split(',').map((address) => address.trim());
+  return (_address: string, hop: number) => hop < Number(value);
+});
+
+/** The configuration of the API and worker processes, one variable a field. docs/operations.md lists them. */
+export const configSchema = z.object({
+  PORT: z.coerce.number().int().min(0).max(65535).default(3000),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  /** What callers reach us by: issuer and audience of tokens, base of share links. */
+  PUBLIC_URL: httpUrl.default('http://127.0.0.1:3000'),
+  TRUST_PROXY: trustProxy,
+  CORS_ORIGINS: z.string().default('').transform((value) => value.split(',').map((origin) => origin.trim()).filter(Boolean)),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  SCANDOCK_MASTER_KEY: masterKey,
+
+  /** The application role: no superuser, no BYPASSRLS, owner of nothing. Checked at boot. */
+  DATABASE_URL: postgresUrl,
+  DATABASE_POOL_SIZE: positive(16),
+  /** Absent: the queue runs on DATABASE_URL. */
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+
+  S3_ENDPOINT: httpUrl,
+  /** The host in presigned URLs, when callers reach the bucket by another name than we do. */
+  S3_PUBLIC_ENDPOINT: httpUrl.optional(),
+  S3_REGION: z.string().min(1).default('us-east-1'),
+  S3_BUCKET: z.string().min(3).default('scandock'),
+  S3_ACCESS_KEY_ID: z.string().min(1),
+  S3_SECRET_ACCESS_KEY: z.string().min(1),
+  S3_FORCE_PATH_STYLE: flag.default(true),
+
+  WORKER_CONCURRENCY: positive(8),
+  RECONCILE_INTERVAL_MS: positive(2000),
+  /** How long deleted content stays recoverable before its purge begins, in hours. */
+  PURGE_AFTER_HOURS: z.coerce.number().min(0).default(24),
+
+  RATE_LIMIT_PER_MINUTE: positive(6000),
+  CREDENTIAL_FAILURES_PER_MINUTE: positive(30),
+  /** Prometheus metrics on a port of their own; absent, they are at /metrics of the API. */
+  METRICS_PORT: z.coerce.number().int().min(1).max(65535).optional(),
+});
+
+/** Typed configuration; also the injection token. */
+export type ConfigValues = z.output<typeof configSchema>;
+
+/** A configuration that cannot be used: one line for each variable, saying which and why. */
+export class ConfigError extends Error {
+  constructor(readonly problems: string[]) {
+    super(`The configuration is not usable:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads the environment; empty variables count as absent. Throws {@link ConfigError}. */
+export function parseConfig(environment: NodeJS.ProcessEnv): ConfigValues {
+  const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const result = configSchema.safeParse(present);
+  if (result.success) return result.data;
+  throw new ConfigError(
+    result.error.issues.map((issue) => {
+      const name = String(issue.path[0]);
+      return present[name] === undefined ? `${name} is required` : `${name}: ${issue.message}`;
+    }),
+  );
+}

@@ -1,0 +1,57 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
+import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
+import { CONFIG } from '../config/config.module.js';
+import type { ConfigValues } from '../config/config.schema.js';
+
+/** A transaction inside one organization. */
+export type Transaction = Prisma.TransactionClient;
+
+/** Longest a transaction may take, and longest it may wait for a connection, in milliseconds. */
+const TRANSACTION_LIMITS = { timeout: 30_000, maxWait: 10_000 };
+
+@Injectable()
+export class DatabaseService implements OnModuleDestroy {
+  private readonly prisma: PrismaClient;
+
+  constructor(@Inject(CONFIG) config: ConfigValues) {
+    const pool = { connectionString: config.DATABASE_URL, max: config.DATABASE_POOL_SIZE, connectionTimeoutMillis: 5_000 };
+    this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  }
+
+  /**
+   * The one seam into a tenant's rows: a transaction whose row-level security is set to `organizationId`. Committed
+   * when `work` resolves, rolled back when it throws. Do no network I/O but the database's inside.
+   */
+  withOrganization<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`SELECT set_config('app.organization_id', ${organizationId}, true)`;
+      return work(tx);
+    }, TRANSACTION_LIMITS);
+  }
+
+  /**
+   * Outside of any organization: only tables that belong to no tenant, and the SECURITY DEFINER functions that resolve
+   * a credential to its organization. Tenant tables show no rows here.
+   */
+  get outside(): Pick<PrismaClient, '$queryRaw' | '$executeRaw' | 'signingKey'> {
+    return this.prisma;
+  }
+
+  /** Fails unless we are connected as a role that row-level security binds. Called at boot. */
+  async assertConfined(): Promise<void> {
+    const [role] = await this.prisma.$queryRaw<{ name: string; exempt: boolean; owns: boolean }[]>`
+      SELECT current_user::text AS name, r.rolsuper OR r.rolbypassrls AS exempt,
+             EXISTS (SELECT 1 FROM pg_tables t WHERE t.schemaname = 'public' AND t.tableowner = current_user) AS owns
+      FROM pg_roles r WHERE r.rolname = current_user`;
+    if (role && !role.exempt && !role.owns) return;
+    throw new Error(
+      `DATABASE_URL connects as "${role?.name}", which row-level security does not bind. Use scandock_app (API) or ` +
+        'scandock_worker (worker), which `scandock migrate` makes.',
+    );
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.prisma.$disconnect();
+  }
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { validationError } from '../errors/application-error.js';
+
+const cursorSchema = z.tuple([z.iso.datetime(), z.uuid()]);
+
+/** Where a keyset page ended: creation time and id of its last row. */
+export interface Position {
+  createdAt: Date;
+  id: string;
+}
+
+export function encodeCursor({ createdAt, id }: Position): string {
+  return Buffer.from(JSON.stringify([createdAt.toISOString(), id])).toString('base64url');
+}
+
+/** Throws the 400 of a cursor that is not one of ours. */
+export function decodeCursor(cursor: string): Position {
+  try {
+    const [createdAt, id] = cursorSchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+    return { createdAt: new Date(createdAt), id };
+  } catch {
+    throw validationError([{ path: 'cursor', message: 'is not a cursor of this API' }]);
+  }
+}

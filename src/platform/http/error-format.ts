@@ -1,0 +1,45 @@
+import type { ApplicationError } from '../errors/application-error.js';
+
+/** How a surface renders an error. The surface whose prefix matches first decides; the last is for all others. */
+export interface ErrorFormat {
+  /** Path prefix of the surface, e.g. `/oauth2/`. */
+  prefix: string;
+  contentType: string;
+  render(error: ApplicationError, requestId: string): unknown;
+}
+
+/** Problem details (RFC 9457): every path that has no format of its own. */
+export const problemDetails: ErrorFormat = {
+  prefix: '/',
+  contentType: 'application/problem+json',
+  render: (error, requestId) => ({
+    type: 'about:blank',
+    title: titles[error.status] ?? 'Error',
+    status: error.status,
+    detail: error.message,
+    code: error.code,
+    requestId,
+    ...(error.details.length > 0 && { errors: error.details.slice(0, 100) }),
+  }),
+};
+
+const titles: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  410: 'Gone',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+/** The format of the surface that owns `url`. */
+export function formatFor(formats: ErrorFormat[], url: string): ErrorFormat {
+  return formats.find(({ prefix }) => url.startsWith(prefix)) ?? problemDetails;
+}

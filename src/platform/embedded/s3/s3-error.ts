@@ -1,5 +1,3 @@
-import { xmlDocument, xmlElement } from './xml.js';
-
 /** HTTP status and default message of every error code this server answers with (S3 API reference, "Error responses"). */
 const CATALOGUE = {
   AccessDenied: [403, 'Access Denied'],
@@ -18,7 +16,10 @@ const CATALOGUE = {
   InvalidBucketName: [400, 'The specified bucket is not valid.'],
   InvalidChunkSizeError: [400, 'A chunk of the body is malformed.'],
   InvalidDigest: [400, 'The Content-MD5 or checksum value you specified is not valid.'],
-  InvalidPart: [400, 'One or more of the specified parts could not be found, or its entity tag does not match.'],
+  InvalidPart: [
+    400,
+    'One or more of the specified parts could not be found, or its entity tag does not match.',
+  ],
   InvalidPartOrder: [400, 'The list of parts was not in ascending order.'],
   InvalidRange: [416, 'The requested range is not satisfiable.'],
   InvalidRequest: [400, 'Invalid request.'],
@@ -40,10 +41,19 @@ const CATALOGUE = {
   NotModified: [304, 'Not Modified'],
   PreconditionFailed: [412, 'At least one of the preconditions you specified did not hold.'],
   RequestTimeTooSkewed: [403, 'The difference between the request time and the server time is too large.'],
-  ServerSideEncryptionConfigurationNotFoundError: [404, 'The server side encryption configuration was not found.'],
+  ServerSideEncryptionConfigurationNotFoundError: [
+    404,
+    'The server side encryption configuration was not found.',
+  ],
   ServiceUnavailable: [503, 'Please reduce your request rate or free some space.'],
-  SignatureDoesNotMatch: [403, 'The request signature we calculated does not match the signature you provided.'],
-  XAmzContentSHA256Mismatch: [400, 'The provided x-amz-content-sha256 header does not match what was computed.'],
+  SignatureDoesNotMatch: [
+    403,
+    'The request signature we calculated does not match the signature you provided.',
+  ],
+  XAmzContentSHA256Mismatch: [
+    400,
+    'The provided x-amz-content-sha256 header does not match what was computed.',
+  ],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type S3ErrorCode = keyof typeof CATALOGUE;
@@ -71,18 +81,4 @@ export function toS3Error(error: unknown): S3Error {
   if (code === 'ENAMETOOLONG') return new S3Error('KeyTooLongError');
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EMFILE') return new S3Error('ServiceUnavailable');
   return new S3Error('InternalError');
-}
-
-/** The XML body of an error answer. */
-export function errorBody(error: S3Error, resource: string, requestId: string): string {
-  const more = Object.entries(error.details.elements ?? {}).map(([name, value]) => xmlElement(name, value));
-  return xmlDocument(
-    '<Error>' +
-      xmlElement('Code', error.code) +
-      xmlElement('Message', error.message) +
-      more.join('') +
-      xmlElement('Resource', resource) +
-      xmlElement('RequestId', requestId) +
-      '</Error>',
-  );
 }

@@ -1,0 +1,24 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { AccessService } from '../access.service.js';
+import { forbidden, insufficientScope } from '../access.errors.js';
+
+/** Decides whether the caller may perform the route's operation at all; which rows, the service decides by ability. */
+@Injectable()
+export class AuthorizationGuard implements CanActivate {
+  constructor(private readonly access: AccessService) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const { context: known } = context.switchToHttp().getRequest<FastifyRequest>();
+    const { credential, operation, info } = known;
+    if (!operation) return false; // never reached: the boot check refuses such a route
+    if (!credential) return true; // public: the guard before us demanded a credential of all others
+
+    const { principal, ability, scopes } = await this.access.grantsOf(credential);
+    known.principal = principal;
+    known.caller = { principal, ability, scopes, request: info, ...(credential.expiresAt && { expiresAt: credential.expiresAt }) };
+    if (operation.scope && !scopes.includes(operation.scope)) throw insufficientScope(operation);
+    if (!ability.can(operation.name, operation.subject)) throw forbidden(operation);
+    return true;
+  }
+}

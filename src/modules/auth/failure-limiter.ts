@@ -1,0 +1,51 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { CONFIG } from '../../platform/config/config.module.js';
+import type { ConfigValues } from '../../platform/config/config.schema.js';
+import { tooManyFailures } from './auth.errors.js';
+
+const WINDOW_SECONDS = 60;
+
+/**
+ * Counts failed credentials per address and per client, in each process. Successes cost nothing, so that a script that
+ * authenticates each of its requests is not throttled for being right.
+ */
+@Injectable()
+export class FailureLimiter {
+  private readonly limiter: RateLimiterMemory;
+
+  constructor(@Inject(CONFIG) config: ConfigValues) {
+    this.limiter = new RateLimiterMemory({ points: config.CREDENTIAL_FAILURES_PER_MINUTE, duration: WINDOW_SECONDS });
+  }
+
+  /**
+   * For secrets nobody can guess (256 random bits): the attempt always runs, so that one misconfigured device does not
+   * lock out its neighbours behind the same address; past the limit a failure answers 429 and is only counted.
+   */
+  async count<T>(keys: (string | undefined)[], attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await attempt();
+    } catch (error) {
+      if ((error as { status?: number }).status !== 401) throw error;
+      await this.penalize(keys);
+      throw error;
+    }
+  }
+
+  /** For secrets a person chose: past the limit nothing is even tried. */
+  async guard<T>(keys: string[], attempt: () => Promise<T>): Promise<T> {
+    for (const key of keys) {
+      const state = await this.limiter.get(key);
+      if (state && state.remainingPoints <= 0) throw tooManyFailures(Math.ceil(state.msBeforeNext / 1000));
+    }
+    return this.count(keys, attempt);
+  }
+
+  private async penalize(keys: (string | undefined)[]): Promise<void> {
+    for (const key of keys) {
+      if (key === undefined) continue;
+      const state = await this.limiter.penalty(key);
+      if (state.consumedPoints > this.limiter.points) throw tooManyFailures(Math.ceil(state.msBeforeNext / 1000));
+    }
+  }
+}

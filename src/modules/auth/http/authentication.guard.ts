@@ -1,0 +1,75 @@
+import { type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { AuthGuard } from '@nestjs/passport';
+import type { FastifyRequest } from 'fastify';
+import { LRUCache } from 'lru-cache';
+import { operationNamed } from '../../../platform/authorization/operations.js';
+import type { Credential } from '../../../platform/authorization/principal.js';
+import { OPERATION, PUBLIC } from '../../../platform/authorization/requires.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { sha256 } from '../../../platform/crypto/master-key.js';
+import { isTransient } from '../../../platform/errors/translate-error.js';
+import { API_KEY_PREFIX, ApiKeysService } from '../api-keys.service.js';
+import { credentialRequired, invalidToken } from '../auth.errors.js';
+import { FailureLimiter } from '../failure-limiter.js';
+
+/** How long a checked credential is taken as checked, in milliseconds: revocations are seen within a second. */
+const TRUST_MS = 500;
+const MAX_TRUSTED = 20_000;
+
+/** Finds out who calls. Every route passes here; public ones only get their operation's name. */
+@Injectable()
+export class AuthenticationGuard extends AuthGuard('access-token') {
+  /** By the token's hash, so that a heap dump holds no token. */
+  private readonly trusted = new LRUCache<string, Credential>({ max: MAX_TRUSTED, ttl: TRUST_MS });
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly apiKeys: ApiKeysService,
+    private readonly limiter: FailureLimiter,
+    private readonly clock: Clock,
+  ) {
+    super();
+  }
+
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const operation = this.reflector.get<string | undefined>(OPERATION, context.getHandler());
+    request.context.operation = operation === undefined ? undefined : operationNamed(operation);
+    if (this.reflector.get<boolean | undefined>(PUBLIC, context.getHandler())) return true;
+
+    const token = bearerOf(request);
+    const digest = sha256(token).toString('base64');
+    const credential = this.trusted.get(digest) ?? (await this.check(context, request, token));
+    if (credential.expiresAt && credential.expiresAt <= this.clock.now()) throw invalidToken();
+    this.trusted.set(digest, credential, { noUpdateTTL: true });
+    const { kind, principalId, organizationId } = credential;
+    request.context.credential = credential;
+    request.context.principal = { kind, id: principalId, organizationId, label: '' };
+    return true;
+  }
+
+  private check(context: ExecutionContext, request: FastifyRequest, token: string): Promise<Credential> {
+    return this.limiter.count([request.ip], async () => {
+      if (token.startsWith(API_KEY_PREFIX)) return this.apiKeys.authenticate(token);
+      await super.canActivate(context);
+      return (request as unknown as { user: Credential }).user;
+    });
+  }
+
+  /** Called by passport's adapter with the outcome of the strategy. */
+  override handleRequest<T>(error: unknown, credential: T | false): T {
+    if (error && isTransient(error)) throw error;
+    if (error || !credential) throw invalidToken();
+    return credential;
+  }
+}
+
+/** RFC 6750, section 2.1: the header only; a token in a query would end up in logs. */
+function bearerOf(request: FastifyRequest): string {
+  const header = request.headers.authorization;
+  if (header === undefined) throw credentialRequired();
+  const [, token] = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(header) ?? [];
+  if (!token) throw invalidToken();
+  return token;
+}

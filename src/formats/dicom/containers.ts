@@ -13,6 +13,8 @@ export class Containers {
   private readonly definedLengths: boolean[] = [];
   /** Position that nothing inside the innermost container may cross; Infinity where none has a defined length. */
   limit = Infinity;
+  /** Whether the innermost container ends at a position; otherwise a delimiter ends it. */
+  hasDefinedLength = false;
 
   get depth(): number {
     return this.limits.length;
@@ -22,14 +24,10 @@ export class Containers {
     return (this.limits.length & 1) === 1;
   }
 
-  /** Whether the innermost container ends at a position; otherwise a delimiter ends it. */
-  get hasDefinedLength(): boolean {
-    return this.definedLengths[this.definedLengths.length - 1] === true;
-  }
-
   /** @param end position after the container, or undefined when a delimiter will end it. */
   open(end: number | undefined): void {
-    this.definedLengths.push(end !== undefined);
+    this.hasDefinedLength = end !== undefined;
+    this.definedLengths.push(this.hasDefinedLength);
     if (end !== undefined) this.limit = end;
     this.limits.push(this.limit);
   }
@@ -37,6 +35,8 @@ export class Containers {
   close(): void {
     this.limits.pop();
     this.definedLengths.pop();
-    this.limit = this.limits.length === 0 ? Infinity : this.limits[this.limits.length - 1]!;
+    const innermost = this.limits.length - 1;
+    this.limit = innermost < 0 ? Infinity : this.limits[innermost]!;
+    this.hasDefinedLength = innermost >= 0 && this.definedLengths[innermost]!;
   }
 }

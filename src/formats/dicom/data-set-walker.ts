@@ -7,6 +7,7 @@ import {
   UNDEFINED_LENGTH,
 } from './element-header.js';
 import { PieceReader } from './piece-reader.js';
+import { PixelPromise } from './pixel-promise.js';
 import type { DicomFailure, DicomRule } from './rules.js';
 import { formatTag, groupOf, isBulkData, isPixelData, isPrivate, TAG, type Tag } from './tag.js';
 import { isAllZero, isZipLocalHeader, TrailingBytes } from './trailing-bytes.js';
@@ -17,7 +18,6 @@ import { mayBeEncapsulated, VR_NONE, VR_SQ, VR_UN } from './vr.js';
 const MAX_VALUE_BYTES = 16 * 1024;
 const MAX_ELEMENT_HEADER_BYTES = 12;
 const NO_BYTES = new Uint8Array(0);
-const IMAGE_GROUP = 0x0028;
 
 /** What the next bytes are. */
 const ELEMENT = 0;
@@ -47,6 +47,7 @@ export class DataSetWalker extends PieceReader {
 
   private readonly header = new ElementHeader();
   private readonly containers = new Containers();
+  private readonly pixels = new PixelPromise();
   private readonly maxHeaderBytes: number;
   private readonly wanted: ReadonlySet<Tag>;
   private readonly offset: number;
@@ -56,10 +57,6 @@ export class DataSetWalker extends PieceReader {
   private headerBytes = 0;
   private skipsBulk = false;
   private tag: Tag = 0;
-  private pixelDataBegun = false;
-  private lastTopLevelTag: Tag = 0;
-  private hasRows = false;
-  private hasPixelSource = false;
   /** Inside UN of undefined length everything is implicit little endian (PS3.5 section 6.2.2 note 2). */
   private unknownDepth = -1;
   private outerEncoding: Encoding;
@@ -88,25 +85,17 @@ export class DataSetWalker extends PieceReader {
     if (archiveEnd !== undefined)
       return { rule: 'dicom.polyglot', where: this.place(this.trailingStart + archiveEnd) };
     if (this.mode === TRAILER) {
-      if (this.trailerIsZero && this.pixelDataBegun) return undefined;
+      if (this.trailerIsZero && this.pixels.begun) return undefined;
       return this.trailerFailure ?? { rule: 'dicom.malformed', where: this.place(this.trailerStart) };
     }
     if (this.skip > 0 || this.mode !== ELEMENT)
       return { rule: 'dicom.truncated', where: formatTag(this.tag) };
-    const isPadding = this.pixelDataBegun && isAllZero(rest);
+    const isPadding = this.pixels.begun && isAllZero(rest);
     if (this.containers.depth > 0 || (rest.length > 0 && !isPadding) || this.position === 0) {
       return { rule: 'dicom.truncated', where: this.place() };
     }
-    if (this.endsBeforePixelData()) return { rule: 'dicom.truncated', where: formatTag(TAG.pixelData) };
+    if (this.pixels.broken) return { rule: 'dicom.truncated', where: formatTag(TAG.pixelData) };
     return undefined;
-  }
-
-  /**
-   * An image that stops within its Image Pixel group lost its pixels. One whose attributes go on beyond that group was
-   * stripped of them on purpose (such objects exist) or refers to them elsewhere.
-   */
-  private endsBeforePixelData(): boolean {
-    return this.hasRows && !this.hasPixelSource && groupOf(this.lastTopLevelTag) <= IMAGE_GROUP;
   }
 
   protected get finished(): boolean {
@@ -116,7 +105,8 @@ export class DataSetWalker extends PieceReader {
   protected step(bytes: Uint8Array, at: number, available: number): number {
     if (this.mode === VALUE) {
       const used = this.needed;
-      this.values.set(this.tag, bytes.slice(at, at + used));
+      // A copy, since the chunk is the caller's; `slice` of a Buffer would only be another view of it.
+      this.values.set(this.tag, Uint8Array.prototype.slice.call(bytes, at, at + used));
       this.mode = ELEMENT;
       this.needed = MIN_HEADER_BYTES;
       return used;
@@ -132,14 +122,10 @@ export class DataSetWalker extends PieceReader {
     }
     this.needed = MIN_HEADER_BYTES;
     this.tag = header.tag;
-    if (this.position + MIN_HEADER_BYTES > containers.limit)
-      return this.refuse('dicom.malformed', this.place());
     if (size === ILLEGAL_VR) return this.refuse('dicom.malformed', formatTag(header.tag));
     const start = this.position + size;
-    if (start > containers.limit) return this.refuse('dicom.malformed', formatTag(header.tag));
-    if (header.length !== UNDEFINED_LENGTH && start + header.length > containers.limit) {
-      return this.refuse('dicom.malformed', formatTag(header.tag));
-    }
+    const end = header.length === UNDEFINED_LENGTH ? start : start + header.length;
+    if (end > containers.limit) return this.refuse('dicom.malformed', formatTag(header.tag));
     if (this.mode === FRAGMENT) return this.stepFragment(size);
     if (containers.inSequence) return this.stepSequence(size, start);
     return this.stepElement(size, start);
@@ -179,7 +165,8 @@ export class DataSetWalker extends PieceReader {
     if (depth === 0) {
       // Two values for one identity: programs would differ on which counts (PS3.5 section 7.1: at most once).
       if (this.values.has(tag)) return this.refuse('dicom.malformed', formatTag(tag));
-      this.noteTopLevel(tag);
+      this.pixels.note(tag);
+      if (tag === TAG.dataSetTrailingPadding) this.watchFrom(this.position);
     }
     if (length === UNDEFINED_LENGTH) return this.openUndefinedLength(size, start);
     if (vr === VR_SQ && !isPrivate(tag)) return length === 0 ? size : this.openContainer(size, start, length);
@@ -216,17 +203,6 @@ export class DataSetWalker extends PieceReader {
     }
   }
 
-  private noteTopLevel(tag: Tag): void {
-    this.lastTopLevelTag = tag;
-    if (tag === TAG.rows) this.hasRows = true;
-    if (tag === TAG.pixelDataProviderUrl) this.hasPixelSource = true;
-    if (isPixelData(tag)) {
-      this.hasPixelSource = true;
-      this.pixelDataBegun = true;
-    }
-    if (tag === TAG.dataSetTrailingPadding) this.watchFrom(this.position);
-  }
-
   private beginValue(size: number, length: number): number {
     const { tag } = this.header;
     if (length > MAX_VALUE_BYTES) return this.refuse('dicom.malformed', formatTag(tag));
@@ -255,7 +231,7 @@ export class DataSetWalker extends PieceReader {
   }
 
   private endOfPixelData(position: number): void {
-    if (this.pixelDataBegun && this.containers.depth === 0) this.watchFrom(position);
+    if (this.pixels.begun && this.containers.depth === 0) this.watchFrom(position);
   }
 
   private watchFrom(position: number): void {
@@ -267,7 +243,7 @@ export class DataSetWalker extends PieceReader {
   /** Where an element could begin: an archive does, or zeros that fill a block behind the pixels. */
   private isEndOfObject(bytes: Uint8Array, at: number): boolean {
     if (isZipLocalHeader(bytes, at)) return true;
-    if (!this.pixelDataBegun) return false;
+    if (!this.pixels.begun) return false;
     for (let i = at; i < at + MIN_HEADER_BYTES; i++) if (bytes[i] !== 0) return false;
     return true;
   }

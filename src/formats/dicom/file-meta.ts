@@ -14,7 +14,7 @@ import { EXPLICIT_LITTLE_ENDIAN, isDeflated } from './transfer-syntax.js';
 import { isLegalUid, uidFromBytes } from './uid.js';
 
 /** The most that a File Meta Information group may occupy, in bytes. Real ones have a few hundred. */
-export const MAX_FILE_META_BYTES = 1024 * 1024;
+const MAX_FILE_META_BYTES = 1024 * 1024;
 
 const MEDIA_STORAGE_DIRECTORY_STORAGE = '1.2.840.10008.1.3.10';
 const FILE_META_GROUP = 0x0002;
@@ -69,12 +69,13 @@ export function readFileMeta(head: Uint8Array, complete: boolean): FileMetaResul
     at = end;
   }
   if (at === start) return fail('dicom.not-part10');
-  return conclude(uids, at);
+  return conclude(uids, at, head.length - at >= 2);
 }
 
-function conclude(uids: Map<number, string>, dataSetOffset: number): FileMetaResult {
+function conclude(uids: Map<number, string>, dataSetOffset: number, hasDataSet: boolean): FileMetaResult {
   if (uids.get(TAG.mediaStorageSopClassUid) === MEDIA_STORAGE_DIRECTORY_STORAGE)
     return fail('dicom.dicomdir');
+  if (!hasDataSet) return fail('dicom.truncated', `byte ${dataSetOffset}`);
   const transferSyntaxUid = uids.get(TAG.transferSyntaxUid) ?? '';
   const where = formatTag(TAG.transferSyntaxUid);
   if (transferSyntaxUid === '') return fail('dicom.malformed', where);

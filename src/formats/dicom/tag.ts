@@ -7,8 +7,6 @@ export const TAG = {
   mediaStorageSopClassUid: 0x00020002,
   mediaStorageSopInstanceUid: 0x00020003,
   transferSyntaxUid: 0x00020010,
-  rows: 0x00280010,
-  columns: 0x00280011,
   pixelDataProviderUrl: 0x00287fe0,
   encapsulatedDocument: 0x00420011,
   waveformData: 0x54001010,
@@ -34,6 +32,11 @@ export function isPrivate(tag: Tag): boolean {
 /** The three attributes that can hold the pixels of an image (PS3.3 sections C.7.6.3, C.7.6.24, C.7.6.25). */
 export function isPixelData(tag: Tag): boolean {
   return tag === TAG.pixelData || tag === TAG.floatPixelData || tag === TAG.doubleFloatPixelData;
+}
+
+/** The attributes that describe the pixels of an image, up to Pixel Representation (PS3.3 section C.7.6.3). */
+export function describesPixels(tag: Tag): boolean {
+  return tag >= 0x00280002 && tag <= 0x00280103;
 }
 
 /** Values which are content rather than description: their size does not count as header. */

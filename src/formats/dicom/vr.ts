@@ -1,8 +1,8 @@
 /** Value representations (PS3.5 section 6.2) as the two bytes that stand in the file, big end first. */
 export type VrCode = number;
 
-export const SHORT_VRS = 'AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US'.split(' ');
-export const LONG_VRS = 'OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' ');
+const SHORT_VRS = 'AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US'.split(' ');
+const LONG_VRS = 'OB OD OF OL OV OW SQ SV UC UN UR UT UV'.split(' ');
 
 export function vrCode(vr: string): VrCode {
   return (vr.charCodeAt(0) << 8) | vr.charCodeAt(1);

@@ -1,4 +1,7 @@
-import { open } from 'node:fs/promises';
+import { closeSync, fsync as fsyncCallback, openSync } from 'node:fs';
+import { promisify } from 'node:util';
+
+const fsync = promisify(fsyncCallback);
 
 /**
  * Makes renames and links durable by syncing their directory. Calls that arrive while a sync of the same directory runs
@@ -41,11 +44,11 @@ async function syncDirectory(directory: string): Promise<void> {
   // Windows cannot open directories; NTFS journals its own metadata.
   if (process.platform === 'win32') return;
   try {
-    const handle = await open(directory, 'r');
+    const fd = openSync(directory, 'r');
     try {
-      await handle.sync();
+      await fsync(fd);
     } finally {
-      await handle.close();
+      closeSync(fd);
     }
   } catch (error) {
     // The directory was emptied and removed meanwhile: there is nothing left to make durable in it.

@@ -142,9 +142,9 @@ export class MultipartStore {
   ): Promise<ObjectMetadata> {
     return this.locks.run(upload.id, async () => {
       await this.require(upload.bucket, upload.key, upload.id); // another completion may have come first
-      const parts = chosen.map((reference, i) =>
-        this.checkPart(upload, reference, chosen[i - 1], i === chosen.length - 1),
-      );
+      if (chosen.some(({ number }, i) => i > 0 && chosen[i - 1]!.number >= number))
+        throw new S3Error('InvalidPartOrder');
+      const parts = chosen.map((reference, i) => this.checkPart(upload, reference, i === chosen.length - 1));
       const etags = Buffer.concat(parts.map((part) => Buffer.from(part.etag, 'hex')));
       const checksum = compositeChecksum(upload, parts);
       const description: ObjectMetadata = {
@@ -165,14 +165,8 @@ export class MultipartStore {
     });
   }
 
-  private checkPart(
-    upload: Upload,
-    reference: PartReference,
-    before: PartReference | undefined,
-    last: boolean,
-  ): StoredPart {
+  private checkPart(upload: Upload, reference: PartReference, last: boolean): StoredPart {
     const { number } = reference;
-    if (before && before.number >= number) throw new S3Error('InvalidPartOrder');
     const part = readMetadata(this.partPath(upload, number));
     const given = part?.checksum && reference.checksums[part.checksum.algorithm];
     if (!part || part.etag !== reference.etag || (given !== undefined && given !== part.checksum?.value)) {

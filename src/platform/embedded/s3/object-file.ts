@@ -1,5 +1,14 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsync as fsyncCallback,
+  open as openCallback,
+  openSync,
+  readSync,
+  writev as writevCallback,
+} from 'node:fs';
+import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 
 /**
@@ -84,14 +93,19 @@ export function readMetadata(path: string): ObjectMetadata | undefined {
     throw error;
   }
   try {
-    const size = fstatSync(fd).size;
-    let end = readEnd(fd, size, GUESS_BYTES);
-    const length = footerLength(end);
-    if (length > end.length) end = readEnd(fd, size, length);
-    return decodeFooter(end);
+    return readMetadataFrom(fd);
   } finally {
     closeSync(fd);
   }
+}
+
+/** The same from an open file, so that metadata and bytes are those of one version. */
+export function readMetadataFrom(fd: number): ObjectMetadata {
+  const size = fstatSync(fd).size;
+  let end = readEnd(fd, size, GUESS_BYTES);
+  const length = footerLength(end);
+  if (length > end.length) end = readEnd(fd, size, length);
+  return decodeFooter(end);
 }
 
 function readEnd(fd: number, size: number, wanted: number): Buffer {
@@ -102,78 +116,75 @@ function readEnd(fd: number, size: number, wanted: number): Buffer {
   return buffer;
 }
 
-/** The same from an open file, so that metadata and bytes are those of one version. */
-export async function readMetadataFrom(handle: FileHandle): Promise<ObjectMetadata> {
-  const { size } = await handle.stat();
-  const read = async (wanted: number): Promise<Buffer> => {
-    const length = Math.min(size, wanted);
-    const buffer = Buffer.allocUnsafe(length);
-    const { bytesRead } = await handle.read(buffer, 0, length, size - length);
-    if (bytesRead !== length) throw new DamagedObjectError('short read');
-    return buffer;
-  };
-  let end = await read(GUESS_BYTES);
-  const length = footerLength(end);
-  if (length > end.length) end = await read(length);
-  return decodeFooter(end);
-}
-
 const BATCH_BYTES = 1024 * 1024;
+const writev = promisify(writevCallback);
+const fsync = promisify(fsyncCallback);
+// Creating a file waits for the journal while another file is being synced: never on the event loop.
+const open = promisify(openCallback);
+/** Elsewhere (macOS) O_DSYNC does not reach the medium; there the file is synced. */
+const O_DSYNC = process.platform === 'linux' ? constants.O_DSYNC : 0;
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
 /**
  * Writes a new file in batches of 1 MiB with one write in flight, so that receiving and hashing overlap the disk and
- * memory stays flat. An object below the batch size costs one write.
+ * memory stays flat. An object below the batch size is one write to a file opened with O_DSYNC: data and size are
+ * durable when it returns, without a sync of its own.
  */
 export class ObjectFileWriter {
-  private handle: FileHandle | undefined;
+  private fd: number | undefined;
   private batch: Buffer[] = [];
   private batched = 0;
   private pending: Promise<unknown> = Promise.resolve();
 
   constructor(
     readonly path: string,
-    private readonly fsync: boolean,
+    private readonly durable: boolean,
   ) {}
 
-  async write(chunk: Buffer): Promise<void> {
+  /** Returns nothing when the chunk was only taken into the batch. */
+  write(chunk: Buffer): Promise<void> | undefined {
     this.batch.push(chunk);
     this.batched += chunk.length;
-    if (this.batched >= BATCH_BYTES) await this.flush();
+    return this.batched >= BATCH_BYTES ? this.flush() : undefined;
   }
 
-  private async flush(): Promise<void> {
+  private async flush(flags = 0): Promise<void> {
     await this.pending;
     const buffers = this.batch;
     this.batch = [];
     this.batched = 0;
-    const handle = (this.handle ??= await open(this.path, 'wx'));
-    this.pending = writeFully(handle, buffers);
+    this.fd ??= await open(this.path, CREATE | flags, 0o600);
+    this.pending = writeFully(this.fd, buffers);
     this.pending.catch(() => undefined); // awaited by the next flush or by finish
   }
 
-  /** Appends the metadata, makes the file durable (unless `sync` says it follows elsewhere) and closes it. */
-  async finish(metadata: ObjectMetadata, sync = true): Promise<void> {
+  /** Appends the metadata, makes the file durable and closes it. */
+  async finish(metadata: ObjectMetadata): Promise<void> {
+    const single = this.fd === undefined && this.durable && O_DSYNC !== 0;
     this.batch.push(encodeFooter(metadata));
-    await this.flush();
+    await this.flush(single ? O_DSYNC : 0);
     await this.pending;
-    if (this.fsync && sync) await this.handle!.sync();
-    await this.handle!.close();
-    this.handle = undefined;
+    if (this.durable && !single) await fsync(this.fd!);
+    this.close();
+  }
+
+  private close(): void {
+    if (this.fd !== undefined) closeSync(this.fd);
+    this.fd = undefined;
   }
 
   /** Closes the file after a failure; the caller removes it. */
   async abandon(): Promise<void> {
     await this.pending.catch(() => undefined);
-    await this.handle?.close().catch(() => undefined);
-    this.handle = undefined;
+    this.close();
   }
 }
 
-async function writeFully(handle: FileHandle, buffers: Buffer[]): Promise<void> {
+async function writeFully(fd: number, buffers: Buffer[]): Promise<void> {
   const total = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-  const { bytesWritten } = await handle.writev(buffers);
+  const { bytesWritten } = await writev(fd, buffers);
   if (bytesWritten === total) return;
   // A short write (signal, nearly full disk): the rest once more, as one buffer; a full disk then throws ENOSPC.
   let rest = Buffer.concat(buffers).subarray(bytesWritten);
-  while (rest.length > 0) rest = rest.subarray((await handle.write(rest)).bytesWritten);
+  while (rest.length > 0) rest = rest.subarray((await writev(fd, [rest])).bytesWritten);
 }

@@ -70,18 +70,19 @@ export function headObject(context: S3Context): void {
 /** GetObject, whole or one range. */
 export async function getObject(context: S3Context): Promise<void> {
   const { bucket, key } = objectOf(context);
-  const object = await OpenObject.open(context.objects, bucket, key);
+  const object = OpenObject.open(context.objects, bucket, key);
   if (!object) throw new S3Error('NoSuchKey', undefined, { elements: { Key: key } });
+  let read: ReturnType<typeof describeRead>;
   try {
-    const { status, headers, range } = describeRead(context, object.metadata);
-    const { response } = context.request;
-    response.writeHead(status, headers);
-    // A client that goes away is its own business; a file that cannot be read to its end cuts the connection.
-    if (range.end < range.start) response.end();
-    else await pipeline(object.read(range), response);
-  } finally {
-    await object.close();
+    read = describeRead(context, object.metadata);
+  } catch (error) {
+    object.close();
+    throw error;
   }
+  const { response } = context.request;
+  response.writeHead(read.status, read.headers);
+  // A client that goes away is its own business; a file that cannot be read to its end cuts the connection.
+  await pipeline(object.read(read.range), response);
 }
 
 function describeRead(context: S3Context, object: ObjectMetadata) {

@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { copyFile, link, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
+import { constants, existsSync, linkSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { copyFile, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { DirectoryIndex } from './directory-index.js';
@@ -84,10 +84,10 @@ export class ObjectStore {
       condition?.(current);
       // A crash after the rename must not lose track of the former pieces: a second name in tmp/ remembers them.
       const retired = current?.pieces ? this.layout.temporary() : undefined;
-      if (retired) await link(target, retired);
+      if (retired) linkSync(target, retired);
       this.cache.delete(target);
       await this.tree.place(file.path, this.layout.objects(bucket), target);
-      if (retired) await this.dropPieces(current!.pieces!, retired);
+      if (retired) this.dropPieces(current!.pieces!, retired);
     });
     await this.directories.sync(dirname(target));
   }
@@ -120,12 +120,12 @@ export class ObjectStore {
     const file = this.newFile();
     try {
       // Written first, so that a start after a crash finds in tmp/ which pieces were about to be linked.
-      await file.finish(metadata, false);
+      await file.finish(metadata);
       for (const [i, source] of sources.entries())
         await this.linkPiece(source.path, this.layout.piece(pieces[i]!.id));
       return { file, metadata };
     } catch (error) {
-      await this.removePieces(pieces);
+      this.removePieces(pieces);
       await this.discard(file);
       throw error;
     }
@@ -143,11 +143,9 @@ export class ObjectStore {
       await this.commit(file, metadata, condition);
     } catch (error) {
       // A failure after the rename (say, of the directory's sync) leaves the new object in place with its pieces.
-      const placed = await unlink(file.path).then(
-        () => false,
-        () => true,
-      );
-      if (!placed) await this.removePieces(metadata.pieces);
+      const placed = !existsSync(file.path);
+      rmSync(file.path, { force: true });
+      if (!placed) this.removePieces(metadata.pieces);
       throw error;
     }
   }
@@ -161,11 +159,11 @@ export class ObjectStore {
       this.cache.delete(target);
       if (current.pieces) {
         const retired = this.layout.temporary();
-        await rename(target, retired);
+        renameSync(target, retired);
         this.tree.withdraw(target);
-        await this.dropPieces(current.pieces, retired);
+        this.dropPieces(current.pieces, retired);
       } else {
-        await unlink(target);
+        unlinkSync(target);
         this.tree.withdraw(target);
       }
     });
@@ -174,18 +172,18 @@ export class ObjectStore {
     await this.tree.prune(this.layout.objects(bucket), target);
   }
 
-  private async dropPieces(pieces: readonly Piece[], retired: string): Promise<void> {
-    await this.removePieces(pieces);
-    await rm(retired, { force: true });
+  private dropPieces(pieces: readonly Piece[], retired: string): void {
+    this.removePieces(pieces);
+    rmSync(retired, { force: true });
   }
 
-  private async removePieces(pieces: readonly Piece[]): Promise<void> {
-    for (const { id } of pieces) await rm(this.layout.piece(id), { force: true });
+  private removePieces(pieces: readonly Piece[]): void {
+    for (const { id } of pieces) rmSync(this.layout.piece(id), { force: true });
   }
 
   private async linkPiece(from: string, to: string): Promise<void> {
     try {
-      await link(from, to);
+      linkSync(from, to);
     } catch (error) {
       // No hard links here (EPERM, ENOTSUP, EXDEV), or too many of this file (EMLINK): bytes then.
       if (
@@ -228,6 +226,6 @@ export class ObjectStore {
     }
     if (!left?.pieces) return;
     const living = new Set(this.head(left.bucket, left.key)?.pieces?.map(({ id }) => id));
-    await this.removePieces(left.pieces.filter(({ id }) => !living.has(id)));
+    this.removePieces(left.pieces.filter(({ id }) => !living.has(id)));
   }
 }

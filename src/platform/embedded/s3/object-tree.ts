@@ -1,4 +1,5 @@
-import { mkdir, readdir, rename, rmdir } from 'node:fs/promises';
+import { mkdirSync, renameSync, rmdirSync } from 'node:fs';
+import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import type { DirectoryIndex } from './directory-index.js';
 import type { DirectorySync } from './directory-sync.js';
@@ -28,7 +29,7 @@ export class ObjectTree {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       await this.lock.run(TREE, async () => {
         await this.makeDirectories(root, dirname(target));
-        await rename(file, target);
+        renameSync(file, target);
       });
     }
     this.announce(target);
@@ -50,7 +51,7 @@ export class ObjectTree {
     for (let path = directory; path !== root; path = dirname(path)) missing.unshift(path);
     for (const path of missing) {
       try {
-        await mkdir(path);
+        mkdirSync(path);
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code;
         if (code === 'EEXIST') continue;
@@ -70,14 +71,14 @@ export class ObjectTree {
     if (directory === root || this.index.knownOccupied(directory)) return;
     await this.lock.run(TREE, async () => {
       for (; directory !== root && directory.startsWith(root + sep); directory = dirname(directory)) {
-        if (!(await this.removeEmpty(directory))) return;
+        if (!this.removeEmpty(directory)) return;
       }
     });
   }
 
-  private async removeEmpty(directory: string): Promise<boolean> {
+  private removeEmpty(directory: string): boolean {
     try {
-      await rmdir(directory);
+      rmdirSync(directory);
     } catch {
       return false; // not empty, or gone already
     }
@@ -101,7 +102,7 @@ export class ObjectTree {
     for (const entry of await readdir(directory, { withFileTypes: true })) {
       const path = join(directory, entry.name);
       if (!entry.isDirectory()) return false;
-      if (!(await this.removeHollow(path)) || !(await this.removeEmpty(path))) return false;
+      if (!(await this.removeHollow(path)) || !this.removeEmpty(path)) return false;
     }
     return true;
   }

@@ -108,7 +108,7 @@ function planChecksum(request: S3Request, trailerNames: readonly string[]): Body
  */
 export async function receiveBody(
   plan: BodyPlan,
-  sink: (chunk: Buffer) => Promise<void> | void,
+  sink: (chunk: Buffer) => Promise<void> | void | undefined,
 ): Promise<BodyDigests> {
   const { request, chunked } = plan;
   request.continueBody();

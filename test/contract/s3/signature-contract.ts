@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import {
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import {
+  type S3Capabilities,
+  type S3Connection,
+  clientOf,
+  md5Hex,
+  presignGet,
+  presignPut,
+  refusal,
+  send,
+  sha256Base64,
+} from './s3-target.js';
+
+export interface Session {
+  client: S3Client;
+  connection: S3Connection;
+  bucket: string;
+}
+
+const ContentType = 'application/dicom';
+const type = { 'content-type': ContentType };
+
+/** Who may do what: signatures, expiry, signed headers. */
+export function describeSignatures(capabilities: S3Capabilities, session: () => Session): void {
+  const body = randomBytes(4096);
+  const put = (Key: string, options = {}): Promise<string> =>
+    presignPut(
+      session().client,
+      { Bucket: session().bucket, Key, ContentType, ContentLength: body.length },
+      options,
+    );
+  const exists = async (Key: string): Promise<boolean> =>
+    (await refusal(session().client.send(new HeadObjectCommand({ Bucket: session().bucket, Key })))) ===
+    'accepted';
+
+  describe('signatures', () => {
+    it('accepts a signed header and a presigned URL', async () => {
+      const { client, bucket } = session();
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'header', Body: body }));
+      const answer = await send(await put('presigned'), { method: 'PUT', headers: type, body });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.etag).toBe(`"${md5Hex(body)}"`);
+      const got = await send(await presignGet(client, { Bucket: bucket, Key: 'header' }));
+      expect(got.body.equals(body)).toBe(true);
+    });
+
+    it.each([
+      ['signature', (url: string) => url.replace(/Signature=.{8}/, 'Signature=00000000')],
+      ['key', (url: string) => url.replace('/tampered', '/tampered2')],
+      ['query', (url: string) => url.replace('X-Amz-Expires=900', 'X-Amz-Expires=901')],
+      ['added query', (url: string) => `${url}&tagging=`],
+    ])('refuses a tampered %s', async (_, tamper) => {
+      const answer = await send(tamper(await put('tampered')), { method: 'PUT', headers: type, body });
+      expect([answer.status, answer.code]).toEqual([403, 'SignatureDoesNotMatch']);
+      expect(await exists('tampered')).toBe(false);
+      expect(await exists('tampered2')).toBe(false);
+    });
+
+    it('refuses another method', async () => {
+      const url = await put('method');
+      await send(url, { method: 'PUT', headers: type, body });
+      expect((await send(url)).code).toBe('SignatureDoesNotMatch');
+      expect((await send(url, { method: 'DELETE' })).code).toBe('SignatureDoesNotMatch');
+      expect(await exists('method')).toBe(true);
+    });
+
+    it('refuses a wrong secret, an unknown key and no signature at all', async () => {
+      const { client, connection, bucket } = session();
+      const { accessKeyId } = connection.credentials;
+      const wrong = clientOf({ ...connection, credentials: { accessKeyId, secretAccessKey: 'wrong' } });
+      const unknown = clientOf({
+        ...connection,
+        credentials: { accessKeyId: 'UNKNOWN', secretAccessKey: 'wrong' },
+      });
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'who', Body: body }));
+      const get = new GetObjectCommand({ Bucket: bucket, Key: 'who' });
+      expect(await refusal(wrong.send(get))).toBe('403 SignatureDoesNotMatch');
+      expect(await refusal(unknown.send(get))).toBe('403 InvalidAccessKeyId');
+      for (const path of [`/${bucket}/who`, `/${bucket}`, `/${bucket}?list-type=2`]) {
+        const answer = await send(connection.endpoint + path);
+        expect([answer.status, answer.code]).toEqual([403, 'AccessDenied']);
+      }
+      const anonymous = await send(`${connection.endpoint}/${bucket}/anonymous`, { method: 'PUT', body });
+      expect([anonymous.status, anonymous.code]).toEqual([403, 'AccessDenied']);
+    });
+
+    it('takes a URL until it expires and not after', async () => {
+      const signedAgo = (seconds: number) => ({
+        expiresIn: 300,
+        signingDate: new Date(Date.now() - seconds * 1000),
+      });
+      expect(
+        (await send(await put('late', signedAgo(270)), { method: 'PUT', headers: type, body })).status,
+      ).toBe(200);
+      const answer = await send(await put('later', signedAgo(310)), { method: 'PUT', headers: type, body });
+      expect([answer.status, answer.code]).toEqual([403, 'AccessDenied']);
+      expect(await exists('later')).toBe(false);
+    });
+
+    it('refuses signatures from far in the future', async () => {
+      if (!capabilities.refusesFuture) return;
+      const url = await put('future', { signingDate: new Date(Date.now() + 20 * 60_000) });
+      expect((await send(url, { method: 'PUT', headers: type, body })).status).toBe(403);
+      expect(await exists('future')).toBe(false);
+    });
+  });
+
+  describe('signed headers', () => {
+    it('refuse another content type, and none', async () => {
+      const url = await put('type');
+      const others: Record<string, string>[] = [{ 'content-type': 'text/html' }, {}];
+      for (const headers of others) {
+        const answer = await send(url, { method: 'PUT', headers, body });
+        expect([answer.status, answer.code]).toEqual([403, 'SignatureDoesNotMatch']);
+      }
+    });
+
+    it('refuse another length, and a body without one', async () => {
+      const url = await put('length');
+      for (const other of [Buffer.concat([body, body]), body.subarray(1), Buffer.alloc(0)]) {
+        const answer = await send(url, { method: 'PUT', headers: type, body: other });
+        expect([answer.status, answer.code]).toEqual([403, 'SignatureDoesNotMatch']);
+      }
+      const chunked = (async function* () {
+        yield body;
+      })();
+      const answer = await send(url, {
+        method: 'PUT',
+        headers: { ...type, 'transfer-encoding': 'chunked' },
+        body: chunked,
+      });
+      expect(answer.status).toBe(capabilities.missingLength ? 411 : 403);
+      expect(await exists('length')).toBe(false);
+    });
+
+    it('keep x-amz-checksum-sha256 where it was signed', async () => {
+      const { client, bucket } = session();
+      const input = {
+        Bucket: bucket,
+        Key: 'sum',
+        ContentType,
+        ContentLength: body.length,
+        ChecksumSHA256: sha256Base64(body),
+      };
+      const url = await presignPut(client, input);
+      expect((await send(url, { method: 'PUT', headers: type, body })).code).toBe('SignatureDoesNotMatch');
+      const headers = { ...type, 'x-amz-checksum-sha256': sha256Base64(body) };
+      if (capabilities.checksums) {
+        const corrupt = await send(url, { method: 'PUT', headers, body: randomBytes(body.length) });
+        expect([corrupt.status, corrupt.code]).toEqual([400, 'BadDigest']);
+        expect(await exists('sum')).toBe(false);
+      }
+      expect((await send(url, { method: 'PUT', headers, body })).status).toBe(200);
+    });
+  });
+
+  if (!capabilities.refusesUnsignedHeaders) return;
+  describe('unsigned x-amz-* headers on a presigned PUT', () => {
+    it.each([
+      ['x-amz-copy-source', () => `/${session().bucket}/secret`],
+      ['x-amz-acl', () => 'public-read'],
+      ['x-amz-tagging', () => 'clean=yes'],
+      ['x-amz-meta-study', () => '1.2.3'],
+      ['x-amz-storage-class', () => 'GLACIER'],
+    ])('%s is refused and changes nothing', async (name, value) => {
+      const { client, bucket } = session();
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'secret', Body: 'secret' }));
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: 'unsigned', Body: 'before' }));
+      for (const bytes of [body, Buffer.alloc(0)]) {
+        const input = { Bucket: bucket, Key: 'unsigned', ContentType, ContentLength: bytes.length };
+        const url = await presignPut(client, input);
+        const answer = await send(url, { method: 'PUT', headers: { ...type, [name]: value() }, body: bytes });
+        expect([answer.status, answer.code]).toEqual([403, 'AccessDenied']);
+      }
+      const now = await client.send(new GetObjectCommand({ Bucket: bucket, Key: 'unsigned' }));
+      expect(await now.Body?.transformToString()).toBe('before');
+      expect(now.Metadata).toEqual({});
+      const tags = new GetObjectTaggingCommand({ Bucket: bucket, Key: 'unsigned' });
+      const set = await client.send(tags).then(
+        (answer) => answer.TagSet,
+        () => [],
+      );
+      expect(set).toEqual([]);
+    });
+  });
+}

@@ -211,6 +211,8 @@ CREATE TABLE "instance" (
     "sop_class_uid" TEXT NOT NULL,
     "transfer_syntax_uid" TEXT NOT NULL,
     "stored_object_id" UUID NOT NULL,
+    "patient_id" TEXT,
+    "issuer_of_patient_id" TEXT,
     "instance_number" INTEGER,
     "number_of_frames" INTEGER,
     "rows" INTEGER,

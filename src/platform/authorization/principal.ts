@@ -18,10 +18,22 @@ export interface RequestInfo {
   userAgent?: string;
 }
 
+/** What a valid credential says, before anybody looked whether its principal is still welcome. */
+export interface Credential {
+  kind: Principal['kind'];
+  principalId: string;
+  organizationId: string;
+  /** What the credential was issued for. */
+  scopes: readonly Scope[];
+  /** Absent: until revoked. */
+  expiresAt?: Date;
+}
+
 /** A principal with what it may do, within one request. Services take it as their first argument. */
 export interface Caller {
   principal: Principal;
   scopes: readonly Scope[];
   ability: AppAbility;
+  expiresAt?: Date;
   request: RequestInfo;
 }

@@ -10,6 +10,9 @@ export type Transaction = Prisma.TransactionClient;
 /** Longest a transaction may take, and longest it may wait for a connection, in milliseconds. */
 const TRANSACTION_LIMITS = { timeout: 30_000, maxWait: 10_000 };
 
+/** Deadlocks and serialization failures leave nothing behind: the same work is tried again this often in all. */
+const MAX_ATTEMPTS = 3;
+
 @Injectable()
 export class DatabaseService implements OnModuleDestroy {
   private readonly prisma: PrismaClient;
@@ -21,13 +24,19 @@ export class DatabaseService implements OnModuleDestroy {
 
   /**
    * The one seam into a tenant's rows: a transaction whose row-level security is set to `organizationId`. Committed
-   * when `work` resolves, rolled back when it throws. Do no network I/O but the database's inside.
+   * when `work` resolves, rolled back when it throws. Do no network I/O but the database's inside: after a deadlock
+   * `work` runs again.
    */
-  withOrganization<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.prisma.$transaction(async (tx) => {
-      await tx.$queryRaw`SELECT set_config('app.organization_id', ${organizationId}, true)`;
-      return work(tx);
-    }, TRANSACTION_LIMITS);
+  async withOrganization<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await this.prisma.$transaction(async (tx) => {
+          await tx.$queryRaw`SELECT set_config('app.organization_id', ${organizationId}, true)`;
+          return work(tx);
+        }, TRANSACTION_LIMITS);
+      } catch (error) {
+        if (attempt === MAX_ATTEMPTS || !isRollback(error)) throw error;
+      }
   }
 
   /**
@@ -54,4 +63,15 @@ export class DatabaseService implements OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await this.prisma.$disconnect();
   }
+}
+
+/** SQLSTATE 40001 (serialization failure) or 40P01 (deadlock), as Prisma wraps it. */
+function isRollback(error: unknown): boolean {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    const { code, meta, originalCode } = at as { code?: string; meta?: { driverAdapterError?: unknown }; originalCode?: string };
+    if (code === 'P2034' || [code, originalCode].some((state) => state === '40001' || state === '40P01')) return true;
+    const adapter = meta?.driverAdapterError as { cause?: { originalCode?: string; kind?: string } } | undefined;
+    if (adapter?.cause?.kind === 'TransactionWriteConflict' || adapter?.cause?.originalCode === '40P01') return true;
+  }
+  return false;
 }

@@ -5,7 +5,10 @@ export interface ErrorFormat {
   /** Path prefix of the surface, e.g. `/oauth2/`. */
   prefix: string;
   contentType: string;
-  render(error: ApplicationError, requestId: string): unknown;
+  /** Further headers of its error responses. */
+  headers?: Record<string, string>;
+  /** The body: an object becomes JSON, a string (a page) stays as it is. */
+  render(error: ApplicationError, requestId: string): object | string;
 }
 
 /** Problem details (RFC 9457): every path that has no format of its own. */
@@ -38,6 +41,12 @@ const titles: Record<number, string> = {
   500: 'Internal Server Error',
   503: 'Service Unavailable',
 };
+
+/** The body of an error response. */
+export function renderError(format: ErrorFormat, error: ApplicationError, requestId: string): string {
+  const body = format.render(error, requestId);
+  return typeof body === 'string' ? body : JSON.stringify(body);
+}
 
 /** The format of the surface that owns `url`. */
 export function formatFor(formats: ErrorFormat[], url: string): ErrorFormat {

@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { toApplicationError } from '../errors/translate-error.js';
 import { causeForLog } from '../logging/cause-for-log.js';
-import { type ErrorFormat, formatFor } from './error-format.js';
+import { type ErrorFormat, formatFor, renderError } from './error-format.js';
 
 /** Every error of every route leaves through here, in the format of its surface. */
 @Catch()
@@ -20,8 +20,8 @@ export class ErrorFilter implements ExceptionFilter {
     const format = formatFor(this.formats, request.url);
     void reply
       .code(error.status)
-      .headers({ 'cache-control': 'no-store', ...error.headers })
+      .headers({ 'cache-control': 'no-store', ...format.headers, ...error.headers })
       .type(format.contentType)
-      .send(JSON.stringify(format.render(error, request.context.info.requestId)));
+      .send(renderError(format, error, request.context.info.requestId));
   }
 }

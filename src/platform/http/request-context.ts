@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Operation } from '../authorization/operations.js';
-import type { Caller, Principal, RequestInfo } from '../authorization/principal.js';
+import type { Caller, Credential, Principal, RequestInfo } from '../authorization/principal.js';
 import type { ApplicationError } from '../errors/application-error.js';
 import { newId } from '../database/id.js';
 
@@ -10,10 +10,10 @@ import { newId } from '../database/id.js';
 export interface RequestContext {
   info: RequestInfo;
   operation?: Operation;
+  credential?: Credential;
   /** Known as soon as the credential is, before anything was allowed. */
   principal?: Principal;
   caller?: Caller;
-  /** The id of the resource in the route, for events of denials and failures. */
   error?: ApplicationError;
 }
 

@@ -19,6 +19,7 @@ if (cephInstalled()) {
       refusesFuture: false,
       missingLength: false,
       noSuchUpload: false,
+      partOrder: false,
     },
     async start() {
       gateway = await startCeph();

@@ -21,6 +21,7 @@ describeS3Contract({
     refusesFuture: true,
     missingLength: true,
     noSuchUpload: true,
+    partOrder: true,
   },
   async start() {
     dataDir = await mkdtemp(join(tmpdir(), 's3-contract-'));

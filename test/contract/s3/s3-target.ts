@@ -32,6 +32,8 @@ export interface S3Capabilities {
   refusesFuture: boolean;
   /** Says MissingContentLength (411) when a signed length is not sent, rather than that the signature is wrong. */
   missingLength: boolean;
+  /** Refuses to complete an upload whose parts are not listed in order. */
+  partOrder: boolean;
   /** Says NoSuchUpload when an aborted upload is completed. */
   noSuchUpload: boolean;
 }

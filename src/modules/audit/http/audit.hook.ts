@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { unavailable } from '../../../platform/errors/application-error.js';
 import { auditFailures } from '../../../platform/health/metrics.js';
-import { type ErrorFormat, formatFor } from '../../../platform/http/error-format.js';
+import { type ErrorFormat, formatFor, renderError } from '../../../platform/http/error-format.js';
 import { causeForLog } from '../../../platform/logging/cause-for-log.js';
 import { type AuditEntry, type AuditOutcome, PLATFORM_ORGANIZATION } from '../audit.events.js';
 import type { AuditService } from '../audit.service.js';
@@ -29,8 +29,8 @@ export function auditResponses(server: FastifyInstance, audit: AuditService, for
       const error = unavailable(cause);
       request.context.error = error;
       for (const name of ['location', 'set-cookie', 'content-length', 'content-encoding']) reply.removeHeader(name);
-      reply.code(error.status).headers({ 'cache-control': 'no-store', ...error.headers }).type(format.contentType);
-      return JSON.stringify(format.render(error, requestId));
+      reply.code(error.status).headers({ 'cache-control': 'no-store', ...format.headers, ...error.headers }).type(format.contentType);
+      return renderError(format, error, requestId);
     }
   });
   return suppressed;

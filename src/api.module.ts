@@ -1,0 +1,58 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { AccessModule } from './modules/access/access.module.js';
+import { AuthorizationGuard } from './modules/access/http/authorization.guard.js';
+import { AuditModule } from './modules/audit/audit.module.js';
+import { AuthHttpModule } from './modules/auth/http/auth-http.module.js';
+import { AuthenticationGuard } from './modules/auth/http/authentication.guard.js';
+import { CREATE_BODY_LIMIT } from './modules/exams/exams.schemas.js';
+import { examsErrorFormats } from './modules/exams/http/exams.error-format.js';
+import { ExamsHttpModule } from './modules/exams/http/exams-http.module.js';
+import { shareErrorFormats } from './modules/exams/http/share-page.error-format.js';
+import { oauthErrorFormats } from './modules/auth/http/oauth.error-format.js';
+import { ClockModule } from './platform/clock/clock.module.js';
+import { ConfigModule } from './platform/config/config.module.js';
+import type { ConfigValues } from './platform/config/config.schema.js';
+import { DatabaseModule } from './platform/database/database.module.js';
+import { HealthController } from './platform/health/health.controller.js';
+import { type ErrorFormat, problemDetails } from './platform/http/error-format.js';
+import { HttpModule } from './platform/http/http.module.js';
+import { RateLimitGuard } from './platform/http/rate-limit.guard.js';
+import type { BodyLimits } from './platform/http/server.js';
+import { QueueModule } from './platform/queue/queue.module.js';
+import { StorageModule } from './platform/storage/storage.module.js';
+
+/** How each surface words its errors. */
+export const ERROR_FORMATS: ErrorFormat[] = [...oauthErrorFormats, ...examsErrorFormats, ...shareErrorFormats, problemDetails];
+
+export const BODY_LIMITS: BodyLimits = { '/api/v1/exams': CREATE_BODY_LIMIT };
+
+/** The composition of the API process. */
+@Module({})
+export class ApiModule {
+  static with(config: ConfigValues): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [
+        ConfigModule.with(config),
+        ClockModule,
+        DatabaseModule,
+        StorageModule,
+        QueueModule.with(config),
+        HttpModule,
+        DiscoveryModule,
+        AuditModule,
+        AuthHttpModule,
+        AccessModule,
+        ExamsHttpModule,
+      ],
+      controllers: [HealthController],
+      // In this order: who calls, how often, whether they may.
+      providers: [
+        { provide: APP_GUARD, useClass: AuthenticationGuard },
+        { provide: APP_GUARD, useClass: RateLimitGuard },
+        { provide: APP_GUARD, useClass: AuthorizationGuard },
+      ],
+    };
+  }
+}

@@ -1,0 +1,51 @@
+import { DiscoveryService, MetadataScanner, NestFactory, Reflector } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance } from 'fastify';
+import { ApiModule, BODY_LIMITS, ERROR_FORMATS } from './api.module.js';
+import { auditResponses } from './modules/audit/http/audit.hook.js';
+import { AuditService } from './modules/audit/audit.service.js';
+import { SigningKeysService } from './modules/auth/signing-keys.service.js';
+import { serveDocumentation } from './documentation.js';
+import type { ConfigValues } from './platform/config/config.schema.js';
+import { DatabaseService } from './platform/database/database.service.js';
+import { startMetricsServer } from './platform/health/metrics-server.js';
+import { ErrorFilter } from './platform/http/error.filter.js';
+import { readRouteTable, type Route } from './platform/http/route-table.js';
+import { createHttpAdapter } from './platform/http/server.js';
+import { validationPipe } from './platform/http/validation.js';
+import { createLogger, NestLogger } from './platform/logging/nest-logger.js';
+
+export interface Api {
+  app: NestFastifyApplication;
+  routes: Route[];
+}
+
+/** Builds the API without listening. Fails when a route names no operation. */
+export async function createApi(config: ConfigValues): Promise<Api> {
+  const logger = createLogger(config.LOG_LEVEL, 'api');
+  const adapter = await createHttpAdapter(config, logger, BODY_LIMITS);
+  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.with(config), adapter, {
+    logger: new NestLogger(logger),
+    abortOnError: false,
+  });
+  app.useGlobalPipes(validationPipe());
+  app.useGlobalFilters(new ErrorFilter(ERROR_FORMATS));
+  if (config.CORS_ORIGINS.length > 0) app.enableCors({ origin: config.CORS_ORIGINS, exposedHeaders: ['x-request-id', 'retry-after'] });
+  const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const suppressed = auditResponses(server, app.get(AuditService), ERROR_FORMATS);
+  server.addHook('onClose', () => suppressed.close());
+  const routes = readRouteTable(app.get(DiscoveryService), new MetadataScanner(), app.get(Reflector));
+  serveDocumentation(app, config);
+  await app.init();
+  return { app, routes };
+}
+
+/** The API process. */
+export async function runApi(config: ConfigValues): Promise<NestFastifyApplication> {
+  const { app } = await createApi(config);
+  await app.get(DatabaseService).assertConfined();
+  await app.get(SigningKeysService).current();
+  if (config.METRICS_PORT !== undefined) await startMetricsServer(config.HOST, config.METRICS_PORT);
+  await app.listen(config.PORT, config.HOST);
+  return app;
+}

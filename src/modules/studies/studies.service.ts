@@ -1,0 +1,51 @@
+import { Injectable } from '@nestjs/common';
+import type { Transaction } from '../../platform/database/database.service.js';
+import { lockStudies } from './study.rows.js';
+
+/** The index of studies: what stands in it is exactly what living uploads registered. */
+@Injectable()
+export class StudiesService {
+  /** Locks the studies an exam's uploads belong to, as the workers do: before any upload row is locked. */
+  async lockOfExam(tx: Transaction, organizationId: string, examId: string): Promise<void> {
+    const studies = await tx.study.findMany({
+      where: { organizationId, uploads: { some: { slot: { examId } } } },
+      select: { studyInstanceUid: true },
+    });
+    await lockStudies(tx, organizationId, studies.map(({ studyInstanceUid }) => studyInstanceUid));
+  }
+
+  /**
+   * Takes out of the index what only deleted uploads had brought in: instances whose object no living upload refers to,
+   * then series and studies that are left empty. For the transaction that deletes uploads.
+   */
+  async withdrawUnreferenced(tx: Transaction, organizationId: string, storedObjectIds: string[]): Promise<void> {
+    if (storedObjectIds.length === 0) return;
+    const affected = await tx.$queryRaw<{ uid: string }[]>`
+      SELECT DISTINCT st.study_instance_uid AS uid FROM instance i
+      JOIN series se ON se.organization_id = i.organization_id AND se.id = i.series_id
+      JOIN study st ON st.organization_id = se.organization_id AND st.id = se.study_id
+      WHERE i.organization_id = ${organizationId}::uuid AND i.stored_object_id = ANY (${storedObjectIds}::uuid[])`;
+    await lockStudies(tx, organizationId, affected.map(({ uid }) => uid));
+    const gone = await tx.$queryRaw<{ series_id: string }[]>`
+      DELETE FROM instance i
+      WHERE i.organization_id = ${organizationId}::uuid AND i.stored_object_id = ANY (${storedObjectIds}::uuid[])
+        AND NOT EXISTS (
+          SELECT 1 FROM upload u WHERE u.organization_id = i.organization_id AND u.stored_object_id = i.stored_object_id
+            AND u.state = 'registered')
+      RETURNING i.series_id`;
+    if (gone.length === 0) return;
+    const emptied = await tx.$queryRaw<{ study_id: string }[]>`
+      DELETE FROM series s
+      WHERE s.organization_id = ${organizationId}::uuid AND s.id = ANY (${gone.map(({ series_id }) => series_id)}::uuid[])
+        AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.organization_id = s.organization_id AND i.series_id = s.id)
+      RETURNING s.study_id`;
+    await tx.$executeRaw`
+      UPDATE upload u SET study_id = NULL
+      WHERE u.organization_id = ${organizationId}::uuid AND u.study_id = ANY (${emptied.map(({ study_id }) => study_id)}::uuid[])
+        AND NOT EXISTS (SELECT 1 FROM series s WHERE s.organization_id = u.organization_id AND s.study_id = u.study_id)`;
+    await tx.$executeRaw`
+      DELETE FROM study st
+      WHERE st.organization_id = ${organizationId}::uuid AND st.id = ANY (${emptied.map(({ study_id }) => study_id)}::uuid[])
+        AND NOT EXISTS (SELECT 1 FROM series s WHERE s.organization_id = st.organization_id AND s.study_id = st.id)`;
+  }
+}

@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import type { DicomHeader } from '../../formats/dicom/inspector.js';
+import { Clock } from '../../platform/clock/clock.js';
+import type { Transaction } from '../../platform/database/database.service.js';
+import { Registrar, type Registration, type VerifiedUpload } from '../uploads/registrar.js';
+import { rejection } from '../uploads/uploads.rules.js';
+import { findInstances, type InstanceRow, lockStudies, text, upsertSeries, upsertStudies, writeInstances } from './study.rows.js';
+
+/** Registers verified DICOM instances: study and series are made by their UIDs, within one organization. */
+@Injectable()
+export class StudyRegistrar extends Registrar {
+  constructor(private readonly clock: Clock) {
+    super();
+  }
+
+  lock(tx: Transaction, organizationId: string, headers: DicomHeader[]): Promise<void> {
+    return lockStudies(tx, organizationId, headers.map(({ studyInstanceUid }) => studyInstanceUid));
+  }
+
+  async register(tx: Transaction, organizationId: string, uploads: VerifiedUpload[]): Promise<Registration[]> {
+    if (uploads.length === 0) return [];
+    const now = this.clock.now();
+    const headers = uploads.map(({ header }) => header);
+    const known = await findInstances(tx, organizationId, headers.map(({ sopInstanceUid }) => sopInstanceUid));
+    // Refused before anything is made, so that a conflict leaves no empty study behind.
+    const welcome = headers.filter((header) => !conflicts(known.get(header.sopInstanceUid), header));
+    const studies = await upsertStudies(tx, organizationId, welcome, now);
+    const series = await upsertSeries(tx, organizationId, welcome, studies);
+
+    const changed = new Map<string, InstanceRow>();
+    const registrations = uploads.map(({ header, storedObjectId }): Registration => {
+      const { sopInstanceUid } = header;
+      const present = changed.get(sopInstanceUid) ?? known.get(sopInstanceUid);
+      if (conflicts(present, header)) return { rejection: rejection('dicom.conflict') };
+      const study = studies.get(header.studyInstanceUid)!;
+      if (present?.storedObjectId === storedObjectId) return { studyId: study.id, duplicate: true };
+      const seriesId = series.get(`${study.id} ${header.seriesInstanceUid}`)!;
+      changed.set(sopInstanceUid, {
+        header,
+        seriesId,
+        storedObjectId,
+        studyInstanceUid: header.studyInstanceUid,
+        seriesInstanceUid: header.seriesInstanceUid,
+        sopClassUid: header.sopClassUid,
+        patientId: text(header.patientId),
+        issuerOfPatientId: text(header.issuerOfPatientId),
+        inconsistent: disagrees(study, header),
+      });
+      return { studyId: study.id, duplicate: false };
+    });
+    await writeInstances(tx, organizationId, [...changed.values()], now);
+    return registrations;
+  }
+}
+
+/** Whether this SOPInstanceUID already stands for something else: replacing it could change another patient's study. */
+function conflicts(present: Omit<InstanceRow, 'header'> | undefined, header: DicomHeader): boolean {
+  if (!present) return false;
+  return (
+    present.studyInstanceUid !== header.studyInstanceUid ||
+    present.seriesInstanceUid !== header.seriesInstanceUid ||
+    present.sopClassUid !== header.sopClassUid ||
+    present.patientId !== text(header.patientId) ||
+    present.issuerOfPatientId !== text(header.issuerOfPatientId)
+  );
+}
+
+/** Whether the instance says otherwise than its study about the patient or the study: kept, but marked. */
+function disagrees(study: { patientId: string | null; patientName: string | null; studyDate: string | null }, header: DicomHeader): boolean {
+  return (
+    study.patientId !== text(header.patientId) ||
+    study.patientName !== text(header.patientName) ||
+    study.studyDate !== text(header.studyDate)
+  );
+}

@@ -1,0 +1,17 @@
+const UUID = '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}';
+const STAGING_KEY = new RegExp(`^staging/(${UUID})/(${UUID})$`);
+
+export const STAGING_PREFIX = 'staging/';
+
+/** Where the presigned PUT writes. Keys hold ids only, never a name or anything of the patient. */
+export const stagingKey = (organizationId: string, uploadId: string): string => `staging/${organizationId}/${uploadId}`;
+
+/** Where one verification's copy lies; nobody but us ever writes there, so verified bytes cannot change. */
+export const objectKey = (organizationId: string, uploadId: string, attempt: number): string =>
+  `objects/${organizationId}/${uploadId}/${attempt}`;
+
+/** Whose staging object lies under the key; undefined for a key that is not one of ours. */
+export function parseStagingKey(key: string): { organizationId: string; uploadId: string } | undefined {
+  const match = STAGING_KEY.exec(key);
+  return match ? { organizationId: match[1]!, uploadId: match[2]! } : undefined;
+}

@@ -1,0 +1,20 @@
+import type { DicomRule } from '../../formats/dicom/rules.js';
+
+/** Why an upload was rejected: a stable code, words safe to show, and the place in the object where it applies. */
+export interface Rejection {
+  rule: UploadRule;
+  message: string;
+  where?: string;
+}
+
+/** Every rule there is (docs/rules.md). */
+export type UploadRule = DicomRule | keyof typeof UPLOAD_RULES;
+
+/** Rules that are not the format's. */
+export const UPLOAD_RULES = {
+  'size.mismatch': 'The object has another size than was declared.',
+  'object.missing': 'The object vanished from the bucket before it could be verified.',
+  'dicom.conflict': 'An instance with this SOPInstanceUID exists for another patient, study, series or SOP class.',
+} as const;
+
+export const rejection = (rule: keyof typeof UPLOAD_RULES): Rejection => ({ rule, message: UPLOAD_RULES[rule] });

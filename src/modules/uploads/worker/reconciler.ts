@@ -1,0 +1,154 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Clock } from '../../../platform/clock/clock.js';
+import { CONFIG } from '../../../platform/config/config.module.js';
+import type { ConfigValues } from '../../../platform/config/config.schema.js';
+import { DatabaseService } from '../../../platform/database/database.service.js';
+import { Leadership } from '../../../platform/database/leadership.js';
+import { ledgerOldestSeconds, ledgerParked, ledgerRecords } from '../../../platform/health/metrics.js';
+import { IDEMPOTENCY_LIFETIME_MS } from '../../../platform/http/idempotency.js';
+import { Enqueuer } from '../../../platform/queue/enqueuer.js';
+import { AuditService } from '../../audit/audit.service.js';
+import { expire } from '../upload.ledger.js';
+import { verifyUpload } from '../uploads.jobs.js';
+import { PurgeService } from './purge.service.js';
+import { StagingSweep } from './staging.sweep.js';
+import { SYSTEM } from './system-actor.js';
+
+/** A record that stands still this long is queued again; its job, if it still waits, keeps its place. */
+const STALLED_MS = 15_000;
+/** A URL is called expired this long after it is, so that a PUT that began in time is listed first. */
+const EXPIRY_GRACE_MS = 60_000;
+const HOUSEKEEPING_INTERVAL_MS = 60_000;
+const PARTITIONS_AHEAD_MONTHS = 3;
+const BATCH = 1000;
+
+interface Row {
+  id: string;
+  organization_id: string;
+}
+
+/**
+ * Makes the ledger and the bucket agree, every few seconds, in one process at a time. A timer of the worker rather than
+ * a queued job: it must go on when the queue has lost everything, itself included (docs/adr/0006).
+ */
+@Injectable()
+export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(Reconciler.name);
+  private readonly leadership: Leadership;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> = Promise.resolve();
+  private closed = false;
+  private housekeptAt = 0;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: ConfigValues,
+    private readonly database: DatabaseService,
+    private readonly sweep: StagingSweep,
+    private readonly purge: PurgeService,
+    private readonly enqueuer: Enqueuer,
+    private readonly audit: AuditService,
+    private readonly clock: Clock,
+  ) {
+    this.leadership = new Leadership(config.DATABASE_URL, 'scandock reconciler');
+  }
+
+  onApplicationBootstrap(): void {
+    this.schedule();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.running;
+    await this.leadership.resign();
+  }
+
+  /** One whole pass. The steps are independent: one that fails keeps no other from running. */
+  async run(): Promise<void> {
+    await this.attempt('staging', async () => {
+      await this.sweep.run();
+      await this.expireOverdue(); // only after a whole sweep: what lies in staging has landed by now
+    });
+    await this.attempt('stalled', () => this.requeueStalled());
+    await this.attempt('purge', () => this.purge.run());
+    await this.attempt('summary', () => this.summarize());
+    await this.attempt('housekeeping', () => this.housekeep());
+  }
+
+  private schedule(): void {
+    if (this.closed) return;
+    this.timer = setTimeout(() => {
+      this.running = this.lead().finally(() => this.schedule());
+    }, this.config.RECONCILE_INTERVAL_MS);
+  }
+
+  private async lead(): Promise<void> {
+    await this.attempt('leadership', async () => {
+      if (await this.leadership.held()) await this.run();
+    });
+  }
+
+  private async attempt(step: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.logger.warn(`reconciling ${step} failed (${(error as Error).name}); the next pass tries again`);
+    }
+  }
+
+  private async expireOverdue(): Promise<void> {
+    const now = this.clock.now();
+    const rows = await this.database.outside.$queryRaw<Row[]>`
+      SELECT * FROM reconcile_overdue(${new Date(now.getTime() - EXPIRY_GRACE_MS)}::timestamptz, ${BATCH}::int)`;
+    for (const [organizationId, ids] of idsByOrganization(rows))
+      await this.database.withOrganization(organizationId, async (tx) => {
+        const count = await expire(tx, organizationId, ids, now);
+        if (count > 0)
+          await this.audit.record<'uploads:expire'>(tx, {
+            organizationId,
+            actor: SYSTEM,
+            action: 'uploads:expire',
+            outcome: 'success',
+            detail: { count },
+          });
+      });
+  }
+
+  private async requeueStalled(): Promise<void> {
+    const changedBefore = new Date(this.clock.now().getTime() - STALLED_MS);
+    const rows = await this.database.outside.$queryRaw<Row[]>`
+      SELECT * FROM reconcile_stalled(${changedBefore}::timestamptz, ${BATCH}::int)`;
+    await this.enqueuer.enqueue(
+      verifyUpload,
+      rows.map(({ id, organization_id }) => ({ uploadId: id, organizationId: organization_id })),
+    );
+  }
+
+  private async summarize(): Promise<void> {
+    const now = this.clock.now().getTime();
+    const rows = await this.database.outside.$queryRaw<{ state: string; records: bigint; oldest: Date; parked: bigint }[]>`
+      SELECT * FROM ledger_summary()`;
+    ledgerRecords.reset();
+    ledgerOldestSeconds.reset();
+    for (const { state, records, oldest } of rows) {
+      ledgerRecords.set({ state }, Number(records));
+      ledgerOldestSeconds.set({ state }, (now - oldest.getTime()) / 1000);
+    }
+    ledgerParked.set(rows.reduce((sum, { parked }) => sum + Number(parked), 0));
+  }
+
+  private async housekeep(): Promise<void> {
+    const now = this.clock.now();
+    if (now.getTime() - this.housekeptAt < HOUSEKEEPING_INTERVAL_MS) return;
+    this.housekeptAt = now.getTime();
+    const forgotten = new Date(now.getTime() - IDEMPOTENCY_LIFETIME_MS);
+    await this.database.outside.$queryRaw`SELECT sweep_idempotency_keys(${forgotten}::timestamptz)`;
+    await this.database.outside.$queryRaw`SELECT audit_ensure_partitions(${now}::date, ${PARTITIONS_AHEAD_MONTHS}::int)::text`;
+  }
+}
+
+function idsByOrganization(rows: Row[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { id, organization_id } of rows) groups.set(organization_id, [...(groups.get(organization_id) ?? []), id]);
+  return groups;
+}

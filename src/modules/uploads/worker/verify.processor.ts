@@ -1,0 +1,34 @@
+import { Processor, WorkerHost } from '@nestjs/bullmq';
+import { Inject, type OnApplicationBootstrap } from '@nestjs/common';
+import type { Job } from 'bullmq';
+import { CONFIG } from '../../../platform/config/config.module.js';
+import type { ConfigValues } from '../../../platform/config/config.schema.js';
+import { verifyUpload } from '../uploads.jobs.js';
+import { VerifyService } from './verify.service.js';
+
+/** Takes `verify-upload` jobs. Begins when the process is ready, not when Nest has built it. */
+@Processor(verifyUpload.queue, { autorun: false })
+export class VerifyProcessor extends WorkerHost implements OnApplicationBootstrap {
+  constructor(
+    @Inject(CONFIG) private readonly config: ConfigValues,
+    private readonly verifier: VerifyService,
+  ) {
+    super();
+  }
+
+  onApplicationBootstrap(): void {
+    this.worker.concurrency = this.config.WORKER_CONCURRENCY;
+    this.worker.on('error', () => undefined); // the queue is away: BullMQ reconnects, the reconciler covers the gap
+    void this.worker.run();
+  }
+
+  async process(job: Job): Promise<void> {
+    const payload = verifyUpload.payload.parse(job.data);
+    try {
+      await this.verifier.verify(payload);
+    } catch (error) {
+      await this.verifier.giveUp(payload, error);
+      throw error;
+    }
+  }
+}

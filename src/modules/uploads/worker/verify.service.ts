@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '../../../platform/clock/clock.js';
+import { DatabaseService } from '../../../platform/database/database.service.js';
+import { GroupCommit } from '../../../platform/database/group-commit.js';
+import { isTransient } from '../../../platform/errors/translate-error.js';
+import { StorageService } from '../../../platform/storage/storage.service.js';
+import { type Claim, countFailure, recordCopies } from '../upload.ledger.js';
+import type { VerifyUploadPayload } from '../uploads.jobs.js';
+import { objectKey, stagingKey } from '../uploads.keys.js';
+import { rejection } from '../uploads.rules.js';
+import { inspect } from './inspection.js';
+import { SettlementService } from './settlement.service.js';
+
+/** Unexpected failures after which an upload is set aside instead of being tried for ever. */
+const MAX_FAILURES = 5;
+
+class ObjectMissing extends Error {
+  constructor() {
+    super('the landed object is not in the bucket');
+    this.name = 'ObjectMissing';
+  }
+}
+
+/**
+ * Verifies one landed upload. A presigned PUT can be replayed until it expires, so the object is first copied to a key
+ * that nobody else can write, the copy is verified, and only the copy is ever read again.
+ *
+ * Guarantees: running it twice, at once or after a crash between any two of its steps, ends in the same state. The key
+ * of a copy is recorded before the copy is made; the guarded update of the ledger decides whose copy wins.
+ */
+@Injectable()
+export class VerifyService {
+  private readonly claims = new GroupCommit<string, Claim | undefined>((organizationId, uploadIds) =>
+    this.database.withOrganization(organizationId, async (tx) => {
+      const claims = await recordCopies(tx, organizationId, uploadIds, this.clock.now());
+      const byUpload = new Map(claims.map((claim) => [claim.uploadId, claim]));
+      return uploadIds.map((id) => byUpload.get(id));
+    }),
+  );
+
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly storage: StorageService,
+    private readonly settlement: SettlementService,
+    private readonly clock: Clock,
+  ) {}
+
+  async verify({ organizationId, uploadId, requestId, traceId }: VerifyUploadPayload): Promise<void> {
+    const claim = await this.claims.add(organizationId, uploadId);
+    if (!claim) return; // settled already
+    const key = objectKey(organizationId, uploadId, claim.attempt);
+    const copied = await this.storage.copy(stagingKey(organizationId, uploadId), key);
+    const object = copied ? await this.storage.read(key) : undefined;
+    if (!object) throw new ObjectMissing();
+    const inspection = await inspect(object, claim.declaredSize);
+    await this.settlement.settle(organizationId, {
+      uploadId,
+      attempt: claim.attempt,
+      origin: { ...(requestId && { requestId }), ...(traceId && { traceId }) },
+      outcome: inspection,
+    });
+  }
+
+  /**
+   * Counts a failure that is not the fault of a part being away. At the limit the upload is rejected when its object is
+   * gone, else parked with the reason's name, for a person to look at.
+   */
+  async giveUp({ organizationId, uploadId }: VerifyUploadPayload, error: unknown): Promise<void> {
+    if (isTransient(error)) return;
+    const failure = { reason: (error as Error).name, limit: MAX_FAILURES, now: this.clock.now() };
+    const counted = await this.database.withOrganization(organizationId, (tx) => countFailure(tx, organizationId, uploadId, failure));
+    if (counted && counted.failures >= MAX_FAILURES && error instanceof ObjectMissing)
+      await this.settlement.settle(organizationId, {
+        uploadId,
+        attempt: 0,
+        origin: {},
+        outcome: { rejection: rejection('object.missing') },
+      });
+  }
+}

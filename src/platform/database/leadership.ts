@@ -1,0 +1,37 @@
+import { Client } from 'pg';
+
+/** Keeps one process the only one to do a thing: a session-level advisory lock, which ends with its connection. */
+export class Leadership {
+  private client: Client | undefined;
+
+  /**
+   * @param url must reach Postgres itself: a pooler in transaction mode would give the lock to another session.
+   * @param name of the thing; one lock each.
+   */
+  constructor(
+    private readonly url: string,
+    private readonly name: string,
+  ) {}
+
+  /** Whether this process leads now; tries to become it. Throws when the database cannot be reached. */
+  async held(): Promise<boolean> {
+    if (this.client) return true;
+    const client = new Client({ connectionString: this.url, connectionTimeoutMillis: 5_000, keepAlive: true });
+    const lost = () => {
+      if (this.client === client) this.client = undefined;
+    };
+    client.on('error', lost);
+    client.on('end', lost);
+    await client.connect();
+    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held', [this.name]);
+    if (rows[0]?.held) this.client = client;
+    else await client.end();
+    return rows[0]?.held ?? false;
+  }
+
+  async resign(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    await client?.end();
+  }
+}

@@ -88,11 +88,11 @@ export function describeMultipart(capabilities: S3Capabilities, session: () => S
       }
       const third = await part(Key, UploadId, 3, randomBytes(100));
       const small = complete(Key, UploadId, [
+        [1, first],
         [2, second],
         [3, third],
       ]);
       expect(await refusal(small)).toBe('400 EntityTooSmall');
-      await complete(Key, UploadId, [[2, second]]);
     });
 
     it('can be aborted', async () => {

@@ -34,7 +34,7 @@ function cerebellum(x: number, y: number, z: number): number {
   const leaf = Math.abs(((bend / 4.6) % 1) - 0.5) * 2;
   const core = ellipsoid(ax - 18, y - 46, z + 22, 15, 11, 8);
   const outer = smoothstep(2, 16, core);
-  const grey = Math.max(smoothstep(-3, 4, core) * 0.75, smoothstep(0.2, 0.7, leaf) * smoothstep(-4, 3, core));
+  const grey = Math.max(smoothstep(-3, 4, core) * 0.5, smoothstep(0.2, 0.7, leaf) * smoothstep(-4, 3, core));
   return mix(mix(WHITE + 2, GREY, grey), FLUID + 12, 0.7 * smoothstep(0.8, 1, leaf) * outer);
 }
 
@@ -86,7 +86,7 @@ function stemDistance(ax: number, y: number, z: number): number {
 /** Spaces of fluid that are not between gyri: below the brain, around the stem, at the sides. */
 function cisterns(ax: number, y: number, z: number, stem: number): number {
   const star = ellipsoid(ax, y + 16, z + 3, 15, 9, 7);
-  const ambient = Math.abs(stem - 1.5) - 1.2 - 0.8 * warp(ax / 7, y / 7, 1);
+  const ambient = Math.abs(stem - 1.5) - 0.7 - 1.6 * warp(ax / 9, y / 9, 1);
   const sylvian = Math.max(
     Math.abs(z - 12 - 0.28 * (y + 10) - 3 * warp(ax / 14, y / 14, 3)) - 1.5 - 0.05 * (ax - 30),
     Math.abs(y + 12) - 34,

@@ -29,13 +29,17 @@ export function vaultDistance(x: number, y: number, z: number): number {
   return ellipsoid(x / narrowing, y - 8, z - 30, 69.5, 88, 79.5);
 }
 
-function thickness(x: number, y: number, z: number): number {
-  return 6.2 + 1.4 * noise(x / 30, y / 30, z / 30) + 2.5 * smoothstep(60, 95, Math.abs(y - 8));
+/** Thickness of the skull cap below a point at this distance from its surface. */
+function thickness(x: number, y: number, z: number, distance: number): number {
+  const even = 6.2 + 2.5 * smoothstep(60, 95, Math.abs(y - 8));
+  // Deep in the brain the unevenness of the bone must not show, and need not be computed.
+  return distance < -24 ? even : even + 1.4 * noise(x / 30, y / 30, z / 30) * smoothstep(-24, -14, distance);
 }
 
 /** Distance to the cavity that holds brain and fluid. */
 export function cavityDistance(x: number, y: number, z: number): number {
-  const cap = vaultDistance(x, y, z) + thickness(x, y, z);
+  const outside = vaultDistance(x, y, z);
+  const cap = outside + thickness(x, y, z, outside);
   const floor = baseHeight(Math.abs(x), y) - z;
   return Math.max(cap, floor);
 }
@@ -49,10 +53,11 @@ export const vault: Part = {
     if (inside === 0) return hu;
     const ax = Math.abs(x);
     const above = z - baseHeight(ax, y);
+    if (outside < -14 && above > 0) return hu;
     const sinks = 5 + 2 * noise(x / 12, y / 12, z / 12);
     if (above < -sinks) return hu;
     if (y > 20 && Math.hypot(x / 15, (y - 36) / 18) < 1 && above < 4) return hu;
-    const bone = thickness(x, y, z);
+    const bone = thickness(x, y, z, outside);
     const depth = -outside;
     if (depth > bone && above > 0) return hu;
     const grain = noise(x / 2.2, y / 2.2, z / 3);

@@ -54,11 +54,11 @@ export const airways: Part = {
     const ax = Math.abs(x);
     const rough = 1.6 * noise(x / 6, y / 6, z / 6);
     const maxillary = ellipsoid(ax - 25, y + 58, z + 25, 13, 16, 14.5) + rough;
-    const frontal = ellipsoid(ax - 11, y + 79.5, z - 22, 13, 4.6, 12) + 0.7 * rough;
+    const frontal = ellipsoid(ax - 11, y + 75.5, z - 22, 12, 4, 11) + 0.7 * rough;
     const sphenoid = ellipsoid(ax - 8, y + 20, z + 9, 7, 11, 8) + rough;
     const sinus = Math.min(maxillary, frontal, sphenoid);
     if (sinus < 0) return sinus > -1.1 ? 35 : AIR;
-    if (sinus < 1.3 && hu > -200) return 900;
+    if (sinus < 2.2 && hu > -200) return 1000;
 
     if (ax > 3 && ax < 13 && y > -74 && y < -32 && z > -10 && z < 9 && ORBIT.distance(ax, y, z) > 2) {
       return noise(x / 4.6 + 5, y / 4.6, z / 5.5) > -0.12 ? AIR : 420;

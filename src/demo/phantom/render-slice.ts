@@ -68,19 +68,22 @@ export function renderSlice(size: number, z: number, index: number): Uint16Array
 /** Blurs as a scanner does, which also softens the stairs of the edges, and adds noise. */
 function finish(field: Float32Array, size: number, index: number): Uint16Array {
   noiseTile ??= quantumNoise(71, NOISE_LENGTH);
-  const across = new Float32Array(field.length);
+  const across = new Float32Array(field.length).fill(AIR);
   for (let at = 1; at < field.length - 1; at++) {
     across[at] = 0.25 * field[at - 1]! + 0.5 * field[at]! + 0.25 * field[at + 1]!;
   }
   const slice = new Uint16Array(field.length);
-  const start = index * 104_729;
-  for (let at = 0; at < field.length; at++) {
-    const above = across[at - size] ?? AIR;
-    const below = across[at + size] ?? AIR;
-    const hu = 0.25 * above + 0.5 * across[at]! + 0.25 * below;
+  for (let row = 0; row < size; row++) {
+    const above = Math.max(0, row - 1) * size;
+    const below = Math.min(size - 1, row + 1) * size;
     // Rows of the tile must not line up, or the noise would show columns.
-    const noise = noiseTile[(start + at + 7919 * Math.floor(at / size)) & (NOISE_LENGTH - 1)]!;
-    slice[at] = clamp(Math.round(hu + NOISE * noise) - INTERCEPT, 0, 4095);
+    const noiseAt = index * 104_729 + row * (size + 7919);
+    for (let column = 0; column < size; column++) {
+      const hu =
+        0.25 * across[above + column]! + 0.5 * across[row * size + column]! + 0.25 * across[below + column]!;
+      const noise = noiseTile[(noiseAt + column) & (NOISE_LENGTH - 1)]!;
+      slice[row * size + column] = clamp(Math.round(hu + NOISE * noise) - INTERCEPT, 0, 4095);
+    }
   }
   return slice;
 }

@@ -16,11 +16,11 @@ const WIDTH = [
   [30, 60],
 ] as const;
 const FRONT = [
-  [-112, -40],
-  [-106, -52],
-  [-102, -74],
-  [-97, -87],
-  [-85, -91],
+  [-112, -34],
+  [-104, -42],
+  [-100, -62],
+  [-96, -82],
+  [-86, -90],
   [-70, -88],
   [-50, -90],
   [-30, -88],
@@ -52,7 +52,6 @@ function faceAndNeck(x: number, y: number, z: number): number {
     middle = (front + back) / 2;
     half = (back - front) / 2;
   }
-  if (z > 60) return 100;
   const u = (x / width) ** 2;
   const v = ((y - middle) / half) ** 2;
   const radius = Math.sqrt(0.5 * (u + v) + 0.5 * Math.sqrt(u * u + v * v));
@@ -72,8 +71,10 @@ const CHEEK = rod([40, -66, -22], [50, -50, -20], 14, 12);
 /** Distance to the surface of the head. */
 function skinDistance(x: number, y: number, z: number): number {
   const ax = Math.abs(x);
-  let distance = smoothUnion(ellipsoid(x, y - 8, z - 30, 75, 95, 85.5), faceAndNeck(x, y, z), 14);
-  if (y > -36 || z > 44 || distance > 40 || distance < -30) return distance;
+  const cranium = ellipsoid(x, y - 8, z - 30, 75, 95, 85.5);
+  if (z > 60 || cranium < -30) return cranium;
+  let distance = smoothUnion(cranium, faceAndNeck(x, y, z), 14);
+  if (y > -8 || z > 44 || distance > 40 || distance < -30) return distance;
   distance = smoothUnion(distance, CHEEK.distance(ax, y, z), 14);
   const nose = smoothUnion(BRIDGE.distance(ax, y, z), COLUMELLA.distance(ax, y, z), 6);
   distance = smoothUnion(distance, smoothUnion(nose, WING.distance(ax, y, z), 5), 9);
@@ -113,6 +114,8 @@ export const softTissue: Part = {
     if (inside === 0) return hu;
     const depth = -distance;
     if (depth < 1.8) return mix(hu, 48, inside);
+    // Far below the scalp the skull and the brain will be painted over this.
+    if (depth > 16 && z > 22) return 40;
     const n = noise(x / 9, y / 9, z / 11);
     const fat = 4.2 + 1.6 * n + 3 * smoothstep(-16, -30, z) * smoothstep(-10, -30, y);
     const tissue = mix(muscle(x, y, z, n), -100 + 12 * n, smoothstep(fat + 0.4, fat - 0.4, depth));

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { decodeAwsChunked } from './aws-chunked.js';
 import { Checksum, type ChecksumAlgorithm, isChecksumAlgorithm, isChecksumValue } from './checksums.js';
 import { S3Error } from './s3-error.js';
@@ -112,31 +113,24 @@ export async function receiveBody(
 ): Promise<BodyDigests> {
   const { request, chunked } = plan;
   request.continueBody();
-  // Leaving the loop early must not destroy the connection: an answer is still to be sent on it.
-  const raw = request.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
   let trailer: ReadonlyMap<string, string> = new Map();
-  const source = chunked
-    ? decodeAwsChunked(raw, {
-        ...(chunked.signed && { chain: { ...request.authentication!.chain } }),
-        trailerNames: chunked.trailerNames,
-        onTrailer: (fields) => (trailer = fields),
-      })
-    : raw;
   const md5 = createHash('md5');
   const sha256 = plan.sha256 === undefined ? undefined : createHash('sha256');
   // A signed SHA-256 that is given as the checksum, too, is computed once.
   const reuse = sha256 !== undefined && plan.checksum?.algorithm === 'sha256';
   const checksum = plan.checksum && !reuse ? new Checksum(plan.checksum.algorithm) : undefined;
   let size = 0;
-  for await (const chunk of source) {
+  const take = (chunk: Buffer): Promise<void> | void | undefined => {
     size += chunk.length;
     if (size > plan.size) throw new S3Error('IncompleteBody');
     md5.update(chunk);
     sha256?.update(chunk);
     checksum?.update(chunk);
-    const written = sink(chunk);
-    if (written) await written;
-  }
+    return sink(chunk);
+  };
+  if (chunked) {
+    for await (const chunk of decodeBody(plan, (fields) => (trailer = fields))) await take(chunk);
+  } else await consume(request.incoming, take);
   if (size !== plan.size) throw new S3Error('IncompleteBody');
   const digests = { md5: md5.digest('hex'), sha256: sha256?.digest('hex') };
   if (plan.sha256 !== undefined && digests.sha256 !== plan.sha256)
@@ -153,6 +147,48 @@ export async function receiveBody(
     );
   }
   return { md5: digests.md5, checksum: { algorithm, value } };
+}
+
+function decodeBody(
+  { request, chunked }: BodyPlan,
+  onTrailer: (fields: ReadonlyMap<string, string>) => void,
+): AsyncGenerator<Buffer> {
+  // Leaving the loop early must not destroy the connection: an answer is still to be sent on it.
+  const raw = request.incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  return decodeAwsChunked(raw, {
+    ...(chunked!.signed && { chain: { ...request.authentication!.chain } }),
+    trailerNames: chunked!.trailerNames,
+    onTrailer,
+  });
+}
+
+/** Reads a plain body by events: half the cost of an async iterator, which matters for many small objects. */
+function consume(
+  incoming: IncomingMessage,
+  take: (chunk: Buffer) => Promise<void> | void | undefined,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let busy: Promise<void> | undefined;
+    const settle = (error?: unknown): void => {
+      incoming.off('data', onData).off('end', onEnd).off('error', settle).off('close', onClose);
+      incoming.pause();
+      if (error === undefined) resolve();
+      else reject(error as Error);
+    };
+    const onData = (chunk: Buffer): void => {
+      try {
+        const written = take(chunk);
+        if (!written) return;
+        incoming.pause();
+        busy = written.then(() => void incoming.resume(), settle);
+      } catch (error) {
+        settle(error);
+      }
+    };
+    const onEnd = (): void => void (busy ?? Promise.resolve()).then(() => settle());
+    const onClose = (): void => settle(new Error('the connection was closed in the middle of the body'));
+    incoming.on('data', onData).on('end', onEnd).on('error', settle).on('close', onClose);
+  });
 }
 
 /** Receives a small (XML) body completely and verified. */

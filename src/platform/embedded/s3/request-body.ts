@@ -185,7 +185,10 @@ function consume(
         settle(error);
       }
     };
-    const onEnd = (): void => void (busy ?? Promise.resolve()).then(() => settle());
+    const onEnd = (): void => {
+      incoming.off('close', onClose); // a whole body: its stream may close before the last write is done
+      void (busy ?? Promise.resolve()).then(() => settle());
+    };
     const onClose = (): void => settle(new Error('the connection was closed in the middle of the body'));
     incoming.on('data', onData).on('end', onEnd).on('error', settle).on('close', onClose);
   });

@@ -80,8 +80,8 @@ export function decodeFooter(end: Buffer): ObjectMetadata {
 }
 
 /**
- * Reads an object's metadata; undefined when there is no such file. Synchronous on purpose: four calls on a cached inode
- * take 15 us, a tenth of what four trips through the thread pool cost, and a listing page needs a thousand.
+ * Reads an object's metadata; undefined when there is no such file. Synchronous on purpose: a system call on a cached
+ * inode takes about a microsecond, a trip through the thread pool tens of them, and a listing page needs thousands.
  */
 export function readMetadata(path: string): ObjectMetadata | undefined {
   let fd: number;

@@ -162,7 +162,7 @@ function decodeBody(
   });
 }
 
-/** Reads a plain body by events: half the cost of an async iterator, which matters for many small objects. */
+/** Reads a plain body by events. A failure leaves the connection open, so that it can be answered. */
 function consume(
   incoming: IncomingMessage,
   take: (chunk: Buffer) => Promise<void> | void | undefined,

@@ -105,15 +105,16 @@ export const brain: Part = {
     if (depth < 0) return FLUID + 6 * smoothstep(1, 0, -wall);
     const ax = Math.abs(x + 1.2 * warp(0, y / 22, z / 22));
 
-    const tent = 6 + 0.16 * (60 - y) + 8 * (1 - ax / 60);
-    const belowTent = y > 16 && z < tent;
+    const tent = 2 + 0.16 * (60 - y) + 18 * (1 - ax / 60);
+    // In front the cerebellum ends at the petrous ridges, which run obliquely.
+    const belowTent = y > 2 + 0.45 * ax && z < tent;
     // The falx stands between the hemispheres, down to the corpus callosum.
     const arch = Math.hypot((y - 2) / 46, (z - 22) / 30);
     if (!belowTent && arch > 1 && z > -8) {
       if (ax < 0.9) return y > -60 || z > 20 ? FALX : FLUID;
       if (ax < 2.2 + 0.8 * warp(y / 9, z / 9, 0)) return FLUID + 3;
     }
-    if (y > 18 && Math.abs(z - tent) < 1.6 && ax > 12) return 52;
+    if (y > 18 && Math.abs(z - tent) < 0.8 && ax > 10) return 50;
 
     const stem = z < 16 ? stemDistance(ax, y, z) : Infinity;
     const fluid = cisterns(ax, y, z, stem);

@@ -70,7 +70,9 @@ export const airways: Part = {
     if (pharynx < 2) return Math.max(hu > 300 ? 40 : hu, 40);
     if (NOSTRIL.distance(ax, y, z) < 0) return AIR;
     // A breath of air between tongue and palate.
-    if (z > -46.5 && z < -44 && ax < 20 && Math.abs(y + 48) < 26) return AIR + 200;
+    const gap = z + 45 + 4 * Math.hypot(ax / 20, (y + 48) / 26) ** 2;
+    if (gap > 0 && gap < 3 && z > -48.5 && z < -43.5 && Math.hypot(ax / 20, (y + 48) / 26) < 1)
+      return AIR + 200;
     return hu;
   },
 };

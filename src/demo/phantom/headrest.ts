@@ -9,7 +9,7 @@ export const headrest: Part = {
     const outside = (radius - 1) * 98;
     if (y < 56 || outside < 0 || outside > 14) return hu;
     const edge = z > 92 || y < 58;
-    if (outside > 9) return edge || outside > 12.6 || outside < 10.4 ? 180 : -880;
+    if (outside > 9) return edge || outside > 12.1 || outside < 10.9 ? 180 : -880;
     return -955 + 12 * Math.sin(x / 7) * Math.sin(z / 9);
   },
 };

@@ -7,7 +7,7 @@ const noise = valueNoise(61);
 const SEGMENT = 17;
 const TOP = -46;
 const PROCESS = rod([12, 28, 0], [25, 32, 0], 5, 3.5);
-const SPINOUS = rod([0, 50, 0], [2, 66, 0], 3.2, 3);
+const SPINOUS = rod([0, 48, 0], [2, 54, 0], 3.2, 2.6);
 
 /** The cervical spine: bodies with discs, arches with spines, the canal with the cord. */
 export const spine: Part = {

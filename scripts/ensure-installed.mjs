@@ -7,13 +7,12 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const at = (...parts) => path.join(root, ...parts);
 
-/** Runs a command in the project's root, its output shown; ends this process when it fails. */
-export function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
-  if (result.status !== 0) {
-    if (result.error) console.error(result.error.message);
-    process.exit(result.status ?? 1);
-  }
+/** Runs a command in the project's root; ends this process when it fails. `quiet`: its output is shown only then. */
+export function run(command, args, { quiet = false, ...options } = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: quiet ? 'pipe' : 'inherit', ...options });
+  if (result.status === 0) return;
+  for (const output of [result.stdout, result.stderr, result.error?.message]) if (output) process.stderr.write(String(output));
+  process.exit(result.status ?? 1);
 }
 
 /** Runs a tool the project has installed. */
@@ -34,7 +33,7 @@ export function ensureInstalled() {
   }
   const client = at('src', 'generated', 'prisma', 'client.ts');
   if (!existsSync(client) || isNewer(['prisma'], client)) {
-    runTool('prisma', ['generate'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    runTool('prisma', ['generate'], { quiet: true });
     utimesSync(client, new Date(), new Date());
   }
 }
@@ -44,7 +43,7 @@ export function ensureBuilt() {
   const built = at('dist', 'main.js');
   if (existsSync(built) && !isNewer(['src', 'tsconfig.json', 'tsconfig.build.json', '.swcrc', 'nest-cli.json'], built)) return;
   console.log('Building …');
-  runTool('nest', ['build'], { stdio: ['ignore', 'ignore', 'inherit'] });
+  runTool('nest', ['build'], { quiet: true });
   utimesSync(built, new Date(), new Date());
 }
 

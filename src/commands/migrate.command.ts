@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { asOperator } from '../operator.js';
 import { ConfigError } from '../platform/config/config.schema.js';
 import { bootstrapDatabase } from '../platform/database/bootstrap.js';
+import { QUEUES } from '../platform/queue/queues.js';
 
 export const MIGRATIONS_DIR = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 
@@ -23,7 +24,7 @@ export async function migrate(): Promise<void> {
   const applied = await prepareDatabase({
     adminUrl: DATABASE_ADMIN_URL,
     passwords: { app: SCANDOCK_APP_PASSWORD, worker: SCANDOCK_WORKER_PASSWORD },
-    queue: !REDIS_URL,
+    queues: REDIS_URL ? [] : QUEUES,
   });
   process.stdout.write(applied.length > 0 ? `Applied: ${applied.join(', ')}\n` : 'Nothing to apply.\n');
 }
@@ -32,7 +33,7 @@ export async function migrate(): Promise<void> {
 export async function prepareDatabase(given: {
   adminUrl: string;
   passwords: { app: string; worker: string };
-  queue: boolean;
+  queues: string[];
 }): Promise<string[]> {
   const { applied } = await bootstrapDatabase({ ...given, migrationsDir: MIGRATIONS_DIR });
   await asOperator(roleUrl(given.adminUrl, 'scandock_worker', given.passwords.worker), (organizations) =>

@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { demoStory } from '../demo/story.js';
 import { prepareDemo } from '../demo/demo.js';
 import { ConfigError, parseConfig } from '../platform/config/config.schema.js';
+import { QUEUES } from '../platform/queue/queues.js';
 import { Children } from './children.js';
 import type { EmbeddedParts } from './embedded.command.js';
 import { freePort, LocalState, type LocalSecrets } from '../platform/embedded/local-state.js';
@@ -50,7 +51,7 @@ async function bringUp(state: LocalState, children: Children, begun: number): Pr
   await prepareDatabase({
     adminUrl: await administrator(settings.adminUrl),
     passwords: { app: secrets.appPassword, worker: secrets.workerPassword },
-    queue: !process.env.REDIS_URL,
+    queues: process.env.REDIS_URL ? [] : QUEUES,
   });
   if (settings.parts.s3) await createBucket(settings.environment);
 

@@ -80,7 +80,7 @@ export class DataSetWalker extends PieceReader {
   end(): DicomFailure | undefined {
     if (this.failure !== undefined) return this.failure;
     const rest = this.remainder();
-    this.trailing?.push(rest);
+    if (rest.length > 0) this.trailing?.push(rest);
     const archiveEnd = this.trailing?.zipEndRecord();
     if (archiveEnd !== undefined)
       return { rule: 'dicom.polyglot', where: this.place(this.trailingStart + archiveEnd) };
@@ -106,7 +106,9 @@ export class DataSetWalker extends PieceReader {
     if (this.mode === VALUE) {
       const used = this.needed;
       // A copy, since the chunk is the caller's; `slice` of a Buffer would only be another view of it.
-      this.values.set(this.tag, Uint8Array.prototype.slice.call(bytes, at, at + used));
+      const value = new Uint8Array(used);
+      for (let i = 0; i < used; i++) value[i] = bytes[at + i]!;
+      this.values.set(this.tag, value);
       this.mode = ELEMENT;
       this.needed = MIN_HEADER_BYTES;
       return used;

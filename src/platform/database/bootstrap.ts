@@ -11,8 +11,8 @@ export interface BootstrapOptions {
   migrationsDir: string;
   /** Passwords the two login roles get. */
   passwords: { app: string; worker: string };
-  /** Also create BullMQ's tables (the queue runs on Postgres). */
-  queue: boolean;
+  /** Queues to make BullMQ's tables for; none when they are on Redis. */
+  queues: string[];
 }
 
 /**
@@ -27,7 +27,7 @@ export async function bootstrapDatabase(options: BootstrapOptions): Promise<{ ap
     await createRoles(client, options.passwords);
     await client.query('SET ROLE scandock_owner');
     const applied = await applyMigrations(client, options.migrationsDir);
-    if (options.queue) await createQueueSchema(client);
+    if (options.queues.length > 0) await createQueueSchema(client, options.queues);
     return { applied };
   } finally {
     await client.end();
@@ -78,9 +78,15 @@ async function createRoles(client: Client, passwords: BootstrapOptions['password
   await client.query('COMMIT');
 }
 
-/** The queue's tables hold ids only; both processes may read and write them. */
-async function createQueueSchema(client: Client): Promise<void> {
+/**
+ * The queue's tables hold ids only; both processes may read and write them. BullMQ makes a sequence at the first job of
+ * a queue: it is made here, because the application may not create anything.
+ */
+async function createQueueSchema(client: Client, queues: string[]): Promise<void> {
   await migrateQueue(client, QUEUE_SCHEMA);
+  await client.query(`SET search_path TO ${QUEUE_SCHEMA}`);
+  for (const queue of queues) await client.query('SELECT next_job_id($1)', [queue]);
+  await client.query('RESET search_path');
   await client.query(`
     GRANT USAGE ON SCHEMA ${QUEUE_SCHEMA} TO scandock_app;
     GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${QUEUE_SCHEMA} TO scandock_app;

@@ -9,7 +9,7 @@ import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
 import { DatabaseService } from '../database/database.service.js';
 import { notFound } from '../errors/application-error.js';
-import { QUEUES } from '../queue/queue.module.js';
+import { QUEUES } from '../queue/queues.js';
 import { StorageService } from '../storage/storage.service.js';
 import './health.policy.js';
 import { metrics } from './metrics.js';

@@ -4,9 +4,7 @@ import { createPostgresBackend, type ConnectionOptions, setDefaultBackendFactory
 import type { ConfigValues } from '../config/config.schema.js';
 import { QUEUE_SCHEMA } from '../database/bootstrap.js';
 import { Enqueuer } from './enqueuer.js';
-
-/** Every queue there is; a queue is registered in both processes. */
-export const QUEUES = ['uploads'];
+import { QUEUES } from './queues.js';
 
 /** Connections the queue may hold on Postgres, in each process. */
 const POSTGRES_CONNECTIONS = 6;

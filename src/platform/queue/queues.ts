@@ -1,0 +1,2 @@
+/** Every queue there is; each is registered in both processes. */
+export const QUEUES = ['uploads'];

@@ -11,7 +11,8 @@ const at = (...parts) => path.join(root, ...parts);
 export function run(command, args, { quiet = false, ...options } = {}) {
   const result = spawnSync(command, args, { cwd: root, stdio: quiet ? 'pipe' : 'inherit', ...options });
   if (result.status === 0) return;
-  for (const output of [result.stdout, result.stderr, result.error?.message]) if (output) process.stderr.write(String(output));
+  for (const output of [result.stdout, result.stderr, result.error?.message])
+    if (output) process.stderr.write(String(output));
   process.exit(result.status ?? 1);
 }
 
@@ -26,9 +27,13 @@ export function ensureInstalled() {
   const stamp = at('node_modules', '.scandock-lock');
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
     console.log('Installing packages …');
-    run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-      shell: process.platform === 'win32',
-    });
+    run(
+      process.platform === 'win32' ? 'npm.cmd' : 'npm',
+      ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+      {
+        shell: process.platform === 'win32',
+      },
+    );
     writeFileSync(stamp, lock);
   }
   const client = at('src', 'generated', 'prisma', 'client.ts');
@@ -41,7 +46,11 @@ export function ensureInstalled() {
 /** Builds when a source is newer than the build. */
 export function ensureBuilt() {
   const built = at('dist', 'main.js');
-  if (existsSync(built) && !isNewer(['src', 'tsconfig.json', 'tsconfig.build.json', '.swcrc', 'nest-cli.json'], built)) return;
+  if (
+    existsSync(built) &&
+    !isNewer(['src', 'tsconfig.json', 'tsconfig.build.json', '.swcrc', 'nest-cli.json'], built)
+  )
+    return;
   console.log('Building …');
   runTool('nest', ['build'], { quiet: true });
   utimesSync(built, new Date(), new Date());
@@ -49,7 +58,10 @@ export function ensureBuilt() {
 
 function isNewer(sources, target) {
   const { mtimeMs } = statSync(target);
-  const result = spawnSync('find', [...sources, '-type', 'f', '-newer', path.relative(root, target)], { cwd: root, encoding: 'utf8' });
+  const result = spawnSync('find', [...sources, '-type', 'f', '-newer', path.relative(root, target)], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   if (result.status === 0) return result.stdout.trim() !== '';
   return sources.some((source) => statSync(at(source)).mtimeMs > mtimeMs); // no `find`: the folders' own times
 }

@@ -23,7 +23,12 @@ import { QueueModule } from './platform/queue/queue.module.js';
 import { StorageModule } from './platform/storage/storage.module.js';
 
 /** How each surface words its errors. */
-export const ERROR_FORMATS: ErrorFormat[] = [...oauthErrorFormats, ...examsErrorFormats, ...shareErrorFormats, problemDetails];
+export const ERROR_FORMATS: ErrorFormat[] = [
+  ...oauthErrorFormats,
+  ...examsErrorFormats,
+  ...shareErrorFormats,
+  problemDetails,
+];
 
 export const BODY_LIMITS: BodyLimits = { '/api/v1/exams': CREATE_BODY_LIMIT };
 

@@ -30,7 +30,8 @@ export async function createApi(config: ConfigValues): Promise<Api> {
   });
   app.useGlobalPipes(validationPipe());
   app.useGlobalFilters(new ErrorFilter(ERROR_FORMATS));
-  if (config.CORS_ORIGINS.length > 0) app.enableCors({ origin: config.CORS_ORIGINS, exposedHeaders: ['x-request-id', 'retry-after'] });
+  if (config.CORS_ORIGINS.length > 0)
+    app.enableCors({ origin: config.CORS_ORIGINS, exposedHeaders: ['x-request-id', 'retry-after'] });
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const suppressed = auditResponses(server, app.get(AuditService), ERROR_FORMATS);
   server.addHook('onClose', () => suppressed.close());

@@ -7,9 +7,13 @@ import { SCOPES } from './platform/authorization/scopes.js';
 import type { ConfigValues } from './platform/config/config.schema.js';
 import { readRouteTable, type Route } from './platform/http/route-table.js';
 
-const DOCS_CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+const DOCS_CSP =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
 
-type Operations = Record<string, { operationId?: string; security?: object[]; responses?: object; description?: string }>;
+type Operations = Record<
+  string,
+  { operationId?: string; security?: object[]; responses?: object; description?: string }
+>;
 
 /** The OpenAPI 3.1 document, made from the routes, their schemas and their operations. */
 export function createDocument(app: NestFastifyApplication): OpenAPIObject {
@@ -19,12 +23,18 @@ export function createDocument(app: NestFastifyApplication): OpenAPIObject {
     .setTitle('Scandock')
     .setDescription('The front door for medical images and clinical files.')
     .setVersion('1')
-    .addOAuth2({ type: 'oauth2', flows: { clientCredentials: { tokenUrl: '/oauth2/token', scopes } } }, 'oauth2')
+    .addOAuth2(
+      { type: 'oauth2', flows: { clientCredentials: { tokenUrl: '/oauth2/token', scopes } } },
+      'oauth2',
+    )
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, sdk_live_...' }, 'apiKey')
     .build();
   const document = SwaggerModule.createDocument(app, frame, {
     standardSchemaConverter: (schema, { schemaType }) => {
-      const { $schema: _, ...converted } = z.toJSONSchema(schema as z.ZodType, { io: schemaType, unrepresentable: 'any' });
+      const { $schema: _, ...converted } = z.toJSONSchema(schema as z.ZodType, {
+        io: schemaType,
+        unrepresentable: 'any',
+      });
       return { schema: converted as never }; // JSON Schema 2020-12, as OpenAPI 3.1 takes it; the types know 3.0
     },
   });
@@ -41,11 +51,16 @@ export function serveDocumentation(app: NestFastifyApplication, config: ConfigVa
     if (request.url.startsWith('/docs')) reply.header('content-security-policy', DOCS_CSP);
     done(null, payload);
   });
-  SwaggerModule.setup('docs', app, () => (document ??= { ...createDocument(app), servers: [{ url: config.PUBLIC_URL }] }), {
-    jsonDocumentUrl: 'openapi.json',
-    raw: ['json'],
-    customSiteTitle: 'Scandock API',
-  });
+  SwaggerModule.setup(
+    'docs',
+    app,
+    () => (document ??= { ...createDocument(app), servers: [{ url: config.PUBLIC_URL }] }),
+    {
+      jsonDocumentUrl: 'openapi.json',
+      raw: ['json'],
+      customSiteTitle: 'Scandock API',
+    },
+  );
 }
 
 function describeRoute(document: OpenAPIObject, { method, path, operation, public: open }: Route): void {

@@ -8,7 +8,10 @@ const COMMANDS: Record<string, { summary: string; run: () => Promise<void> }> = 
     run: async () => (await import('./commands/start.command.js')).start(),
   },
   api: { summary: 'the API process', run: async () => (await import('./commands/api.command.js')).api() },
-  worker: { summary: 'the worker process', run: async () => (await import('./commands/worker.command.js')).worker() },
+  worker: {
+    summary: 'the worker process',
+    run: async () => (await import('./commands/worker.command.js')).worker(),
+  },
   migrate: {
     summary: 'create roles, apply migrations, refresh built-in roles (DATABASE_ADMIN_URL)',
     run: async () => (await import('./commands/migrate.command.js')).migrate(),
@@ -17,7 +20,10 @@ const COMMANDS: Record<string, { summary: string; run: () => Promise<void> }> = 
     summary: 'the embedded Postgres and S3, as a child of start',
     run: async () => (await import('./commands/embedded.command.js')).embedded(),
   },
-  openapi: { summary: 'print openapi.json', run: async () => (await import('./commands/openapi.command.js')).openapi() },
+  openapi: {
+    summary: 'print openapi.json',
+    run: async () => (await import('./commands/openapi.command.js')).openapi(),
+  },
 };
 
 const name = process.argv[2] ?? '';
@@ -30,6 +36,8 @@ if (!command) {
 try {
   await command.run();
 } catch (error) {
-  process.stderr.write(`scandock ${name}: ${error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))}\n`);
+  process.stderr.write(
+    `scandock ${name}: ${error instanceof ConfigError ? error.message : ((error as Error).stack ?? String(error))}\n`,
+  );
   process.exit(1);
 }

@@ -11,6 +11,16 @@ import { DatabaseModule } from './platform/database/database.module.js';
 @Module({})
 export class OperatorModule {
   static with(config: ConfigValues): DynamicModule {
-    return { module: OperatorModule, imports: [ConfigModule.with(config), ClockModule, DatabaseModule, AuditModule, AuthModule, AccessModule] };
+    return {
+      module: OperatorModule,
+      imports: [
+        ConfigModule.with(config),
+        ClockModule,
+        DatabaseModule,
+        AuditModule,
+        AuthModule,
+        AccessModule,
+      ],
+    };
   }
 }

@@ -9,7 +9,10 @@ import { WorkerModule } from './worker.module.js';
 /** The worker process: verifies uploads, reconciles ledger and bucket. */
 export async function runWorker(config: ConfigValues): Promise<INestApplicationContext> {
   const logger = new NestLogger(createLogger(config.LOG_LEVEL, 'worker'));
-  const app = await NestFactory.createApplicationContext(WorkerModule.with(config), { logger, abortOnError: false });
+  const app = await NestFactory.createApplicationContext(WorkerModule.with(config), {
+    logger,
+    abortOnError: false,
+  });
   await app.get(DatabaseService).assertConfined();
   if (config.METRICS_PORT !== undefined) await startMetricsServer(config.HOST, config.METRICS_PORT);
   return app;

@@ -22,7 +22,11 @@ export class Children {
     const logFile = path.join(this.logDir, `${name}.log`);
     const log = openSync(logFile, 'a', 0o600);
     // A process group of its own: Ctrl-C reaches the launcher alone, which then stops its children in order.
-    const child = fork(MAIN, [name], { env: environment, detached: true, stdio: ['ignore', log, log, 'ipc'] });
+    const child = fork(MAIN, [name], {
+      env: environment,
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+    });
     this.running.push({ name, child });
     if (message) child.send(message);
     return new Promise((resolve, reject) => {

@@ -57,12 +57,20 @@ async function bringUp(state: LocalState, children: Children, begun: number): Pr
 
   say('Starting worker and API …');
   await Promise.all([
-    children.start('worker', { ...settings.environment, DATABASE_URL: roleUrl(settings.adminUrl, 'scandock_worker', secrets.workerPassword) }),
+    children.start('worker', {
+      ...settings.environment,
+      DATABASE_URL: roleUrl(settings.adminUrl, 'scandock_worker', secrets.workerPassword),
+    }),
     children.start('api', settings.environment),
   ]);
-  const demo = process.env.SCANDOCK_DEMO === 'false' ? undefined : await prepareDemo(state, settings.baseUrl, settings.workerUrl, say);
+  const demo =
+    process.env.SCANDOCK_DEMO === 'false'
+      ? undefined
+      : await prepareDemo(state, settings.baseUrl, settings.workerUrl, say);
   const seconds = ((Date.now() - begun) / 1000).toFixed(1);
-  process.stdout.write(`\nScandock is ready after ${seconds} s: ${settings.baseUrl}  (API reference: ${settings.baseUrl}/docs)\n`);
+  process.stdout.write(
+    `\nScandock is ready after ${seconds} s: ${settings.baseUrl}  (API reference: ${settings.baseUrl}/docs)\n`,
+  );
   process.stdout.write(demo ? demoStory(demo, state) : '');
   process.stdout.write('\nCtrl-C stops everything; the data stays.\n');
 }
@@ -79,7 +87,8 @@ interface Settings {
 async function settle(secrets: LocalSecrets): Promise<Settings> {
   const given = process.env;
   const port = Number(given.PORT || 3000);
-  if ((await freePort(port)) !== port) throw new ConfigError([`PORT: ${port} is taken or not a port; choose another`]);
+  if ((await freePort(port)) !== port)
+    throw new ConfigError([`PORT: ${port} is taken or not a port; choose another`]);
   const parts: Settings['parts'] = {};
   let adminUrl = given.DATABASE_ADMIN_URL || given.DATABASE_URL;
   if (!adminUrl) {
@@ -88,7 +97,11 @@ async function settle(secrets: LocalSecrets): Promise<Settings> {
   }
   const s3: NodeJS.ProcessEnv = {};
   if (!given.S3_ENDPOINT) {
-    parts.s3 = { port: await freePort(port + 1), accessKeyId: secrets.s3AccessKeyId, secretAccessKey: secrets.s3SecretAccessKey };
+    parts.s3 = {
+      port: await freePort(port + 1),
+      accessKeyId: secrets.s3AccessKeyId,
+      secretAccessKey: secrets.s3SecretAccessKey,
+    };
     s3.S3_ENDPOINT = `http://127.0.0.1:${parts.s3.port}`;
     s3.S3_ACCESS_KEY_ID = parts.s3.accessKeyId;
     s3.S3_SECRET_ACCESS_KEY = parts.s3.secretAccessKey;
@@ -104,7 +117,13 @@ async function settle(secrets: LocalSecrets): Promise<Settings> {
     DATABASE_URL: roleUrl(adminUrl, 'scandock_app', secrets.appPassword),
   };
   parseConfig(environment);
-  return { baseUrl, adminUrl, workerUrl: roleUrl(adminUrl, 'scandock_worker', secrets.workerPassword), parts, environment };
+  return {
+    baseUrl,
+    adminUrl,
+    workerUrl: roleUrl(adminUrl, 'scandock_worker', secrets.workerPassword),
+    parts,
+    environment,
+  };
 }
 
 /** `start` makes the roles itself, so the role it is given must be allowed to. */
@@ -139,8 +158,15 @@ async function createBucket(environment: NodeJS.ProcessEnv): Promise<void> {
     await client.send(new CreateBucketCommand({ Bucket: config.S3_BUCKET })).catch((error: Error) => {
       if (error.name !== 'BucketAlreadyOwnedByYou') throw error;
     });
-    const browsers = { AllowedOrigins: ['*'], AllowedMethods: ['PUT', 'GET'], AllowedHeaders: ['*'], ExposeHeaders: ['ETag'] };
-    await client.send(new PutBucketCorsCommand({ Bucket: config.S3_BUCKET, CORSConfiguration: { CORSRules: [browsers] } }));
+    const browsers = {
+      AllowedOrigins: ['*'],
+      AllowedMethods: ['PUT', 'GET'],
+      AllowedHeaders: ['*'],
+      ExposeHeaders: ['ETag'],
+    };
+    await client.send(
+      new PutBucketCorsCommand({ Bucket: config.S3_BUCKET, CORSConfiguration: { CORSRules: [browsers] } }),
+    );
   } finally {
     client.destroy();
   }

@@ -12,7 +12,9 @@ export async function waitForDatabase(url: string): Promise<void> {
     const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
     try {
       await client.connect();
-      const { rows } = await client.query<{ ready: boolean }>(`SELECT to_regclass('public.audit_event') IS NOT NULL AS ready`);
+      const { rows } = await client.query<{ ready: boolean }>(
+        `SELECT to_regclass('public.audit_event') IS NOT NULL AS ready`,
+      );
       if (rows[0]?.ready) return;
       throw new Error('The database is not migrated: run `scandock migrate`.');
     } catch (error) {

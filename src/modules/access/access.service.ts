@@ -24,7 +24,10 @@ const withRules = { bindings: { include: { role: true } }, organization: true } 
 /** From a valid credential to what it may do. */
 @Injectable()
 export class AccessService {
-  private readonly remembered = new LRUCache<string, Promise<Grants>>({ max: MAX_REMEMBERED, ttl: BELIEF_MS });
+  private readonly remembered = new LRUCache<string, Promise<Grants>>({
+    max: MAX_REMEMBERED,
+    ttl: BELIEF_MS,
+  });
 
   constructor(private readonly database: DatabaseService) {}
 

@@ -3,7 +3,10 @@ import type { RoleRule } from '../../platform/authorization/ability.js';
 const everything: RoleRule = { operations: ['*'], subject: '*' };
 const self: RoleRule = { operations: ['tokens:inspect', 'account:read'], subject: '*' };
 const readExams: RoleRule = { operations: ['exams:list', 'exams:read'], subject: 'Exam' };
-const fillExams: RoleRule = { operations: ['exams:create', 'exams:issue-urls', 'exams:confirm'], subject: 'Exam' };
+const fillExams: RoleRule = {
+  operations: ['exams:create', 'exams:issue-urls', 'exams:confirm'],
+  subject: 'Exam',
+};
 
 /** Rules of the roles every organization has. They can be copied, not edited: `scandock migrate` brings rows up to date. */
 export const BUILT_IN_ROLES: Record<string, RoleRule[]> = {

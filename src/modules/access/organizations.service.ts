@@ -49,9 +49,13 @@ export class OrganizationsService {
     const clientId = `sdc_${newSecret().slice(0, 22)}`;
     await this.database.withOrganization(given.organizationId, async (tx) => {
       const { organizationId, name, scopes } = given;
-      await tx.oauthClient.create({ data: { id, organizationId, clientId, name, scopes: [...scopes], createdAt } });
+      await tx.oauthClient.create({
+        data: { id, organizationId, clientId, name, scopes: [...scopes], createdAt },
+      });
       const secretHash = Uint8Array.from(sha256(clientSecret));
-      await tx.clientKey.create({ data: { id: newId(), organizationId, oauthClientId: id, secretHash, createdAt } });
+      await tx.clientKey.create({
+        data: { id: newId(), organizationId, oauthClientId: id, secretHash, createdAt },
+      });
       await this.bind(tx, given, { oauthClientId: id });
       await this.recordCreation(tx, given, 'clients:create', id);
     });
@@ -73,19 +77,33 @@ export class OrganizationsService {
 
   /** Brings the built-in roles of every organization to what this version says. For the migration command. */
   async refreshBuiltInRoles(): Promise<void> {
-    const ids = await this.database.outside.$queryRaw<{ id: string }[]>`SELECT organization_ids AS id FROM organization_ids()`;
-    for (const { id } of ids) await this.database.withOrganization(id, (tx) => writeBuiltInRoles(tx, id, this.clock.now()));
+    const ids = await this.database.outside.$queryRaw<
+      { id: string }[]
+    >`SELECT organization_ids AS id FROM organization_ids()`;
+    for (const { id } of ids)
+      await this.database.withOrganization(id, (tx) => writeBuiltInRoles(tx, id, this.clock.now()));
   }
 
-  private async bind(tx: Transaction, given: NewPrincipal, principal: { oauthClientId: string } | { apiKeyId: string }): Promise<void> {
+  private async bind(
+    tx: Transaction,
+    given: NewPrincipal,
+    principal: { oauthClientId: string } | { apiKeyId: string },
+  ): Promise<void> {
     const { organizationId, role: name } = given;
-    const role = await tx.role.findUniqueOrThrow({ where: { organizationId_name: { organizationId, name } } });
+    const role = await tx.role.findUniqueOrThrow({
+      where: { organizationId_name: { organizationId, name } },
+    });
     await tx.roleBinding.create({
       data: { id: newId(), organizationId, roleId: role.id, ...principal, createdAt: this.clock.now() },
     });
   }
 
-  private async recordCreation(tx: Transaction, given: NewPrincipal, action: string, id: string): Promise<void> {
+  private async recordCreation(
+    tx: Transaction,
+    given: NewPrincipal,
+    action: string,
+    id: string,
+  ): Promise<void> {
     const { organizationId, role, scopes } = given;
     await this.audit.record(tx, {
       organizationId,

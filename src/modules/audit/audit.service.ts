@@ -24,7 +24,10 @@ export class AuditService {
   /** Writes events in the transaction of the change they tell of: both commit, or neither. */
   async record<Action extends string>(tx: Transaction, ...entries: AuditEntry<Action>[]): Promise<void> {
     if (entries.length === 0) return;
-    await insert(tx, entries.map((entry) => this.toRecord(entry as AuditEntry)));
+    await insert(
+      tx,
+      entries.map((entry) => this.toRecord(entry as AuditEntry)),
+    );
   }
 
   /**
@@ -60,7 +63,9 @@ export class AuditService {
 }
 
 async function insert(tx: Transaction, records: AuditRecord[]): Promise<void> {
-  await tx.auditEvent.createMany({ data: records.map((record) => ({ ...record, detail: record.detail ?? {} })) });
+  await tx.auditEvent.createMany({
+    data: records.map((record) => ({ ...record, detail: record.detail ?? {} })),
+  });
 }
 
 /** The event of what `caller` did within its request. */

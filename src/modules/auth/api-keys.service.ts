@@ -29,7 +29,12 @@ export class ApiKeysService {
       const row = await tx.apiKey.findUniqueOrThrow({ where: { id: found.id } });
       if (!row.lastUsedAt || now.getTime() - row.lastUsedAt.getTime() > LAST_USE_RESOLUTION_MS)
         await tx.apiKey.updateMany({ where: { id: row.id }, data: { lastUsedAt: now } });
-      return { kind: 'api_key', principalId: row.id, organizationId: row.organizationId, scopes: row.scopes.filter(isScope) };
+      return {
+        kind: 'api_key',
+        principalId: row.id,
+        organizationId: row.organizationId,
+        scopes: row.scopes.filter(isScope),
+      };
     });
   }
 }

@@ -6,17 +6,24 @@ export const invalidClient = (): ApplicationError =>
     headers: { 'www-authenticate': 'Basic realm="scandock", charset="UTF-8"' },
   });
 
-export const invalidRequest = (message: string): ApplicationError => new ApplicationError('invalid_request', 400, message);
+export const invalidRequest = (message: string): ApplicationError =>
+  new ApplicationError('invalid_request', 400, message);
 
 export const unsupportedGrantType = (): ApplicationError =>
   new ApplicationError('unsupported_grant_type', 400, 'The only grant is client_credentials.');
 
 export const invalidScope = (): ApplicationError =>
-  new ApplicationError('invalid_scope', 400, 'A requested scope does not exist or is not granted to this client.');
+  new ApplicationError(
+    'invalid_scope',
+    400,
+    'A requested scope does not exist or is not granted to this client.',
+  );
 
 /** RFC 6750, section 3.1: no credential at all gets no error code. */
 export const credentialRequired = (): ApplicationError =>
-  new ApplicationError('unauthorized', 401, 'This route needs a bearer token.', { headers: { 'www-authenticate': 'Bearer' } });
+  new ApplicationError('unauthorized', 401, 'This route needs a bearer token.', {
+    headers: { 'www-authenticate': 'Bearer' },
+  });
 
 export const invalidToken = (): ApplicationError =>
   new ApplicationError('invalid_token', 401, 'The token is invalid, expired or revoked.', {

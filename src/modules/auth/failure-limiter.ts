@@ -15,7 +15,10 @@ export class FailureLimiter {
   private readonly limiter: RateLimiterMemory;
 
   constructor(@Inject(CONFIG) config: ConfigValues) {
-    this.limiter = new RateLimiterMemory({ points: config.CREDENTIAL_FAILURES_PER_MINUTE, duration: WINDOW_SECONDS });
+    this.limiter = new RateLimiterMemory({
+      points: config.CREDENTIAL_FAILURES_PER_MINUTE,
+      duration: WINDOW_SECONDS,
+    });
   }
 
   /**
@@ -45,7 +48,8 @@ export class FailureLimiter {
     for (const key of keys) {
       if (key === undefined) continue;
       const state = await this.limiter.penalty(key);
-      if (state.consumedPoints > this.limiter.points) throw tooManyFailures(Math.ceil(state.msBeforeNext / 1000));
+      if (state.consumedPoints > this.limiter.points)
+        throw tooManyFailures(Math.ceil(state.msBeforeNext / 1000));
     }
   }
 }

@@ -62,11 +62,19 @@ export class SigningKeysService {
 
   private async read(): Promise<SigningKeyPair[]> {
     this.loadedAt = this.clock.now().getTime();
-    const rows = await this.database.outside.signingKey.findMany({ where: { retiredAt: null }, orderBy: { createdAt: 'desc' } });
+    const rows = await this.database.outside.signingKey.findMany({
+      where: { retiredAt: null },
+      orderBy: { createdAt: 'desc' },
+    });
     return rows.map((row) => {
       const pkcs8 = unseal(this.config.SCANDOCK_MASTER_KEY, `signing-key/${row.kid}`, row.sealedPrivate);
       const privateKey = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
-      return { kid: row.kid, publicJwk: row.publicJwk as JWK, publicKey: createPublicKey(privateKey), privateKey };
+      return {
+        kid: row.kid,
+        publicJwk: row.publicJwk as JWK,
+        publicKey: createPublicKey(privateKey),
+        privateKey,
+      };
     });
   }
 

@@ -43,8 +43,14 @@ export class TokensService {
   ) {}
 
   /** @throws invalid_client, invalid_scope, rate_limited */
-  async issue(credentials: ClientCredentials, scope: string | undefined, request: RequestInfo): Promise<TokenResponse> {
-    const client = await this.limiter.count([request.ip, `client ${credentials.clientId}`], () => this.authenticate(credentials));
+  async issue(
+    credentials: ClientCredentials,
+    scope: string | undefined,
+    request: RequestInfo,
+  ): Promise<TokenResponse> {
+    const client = await this.limiter.count([request.ip, `client ${credentials.clientId}`], () =>
+      this.authenticate(credentials),
+    );
     const jti = randomUUID();
     const now = this.clock.now();
     const scopes = await this.database.withOrganization(client.organization_id, async (tx) => {
@@ -53,7 +59,10 @@ export class TokensService {
       await tx.clientKey.updateMany({
         where: {
           id: client.key_id,
-          OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: new Date(now.getTime() - LAST_USE_RESOLUTION_MS) } }],
+          OR: [
+            { lastUsedAt: null },
+            { lastUsedAt: { lt: new Date(now.getTime() - LAST_USE_RESOLUTION_MS) } },
+          ],
         },
         data: { lastUsedAt: now },
       });
@@ -70,7 +79,12 @@ export class TokensService {
       return granted;
     });
     const access_token = await this.sign({ client, clientId: credentials.clientId, jti, scopes, now });
-    return { access_token, token_type: 'Bearer', expires_in: TOKEN_LIFETIME_SECONDS, scope: scopes.join(' ') };
+    return {
+      access_token,
+      token_type: 'Bearer',
+      expires_in: TOKEN_LIFETIME_SECONDS,
+      scope: scopes.join(' '),
+    };
   }
 
   /** The credential a verified access token stands for. */
@@ -87,7 +101,9 @@ export class TokensService {
   private async authenticate({ clientId, clientSecret }: ClientCredentials): Promise<ResolvedClient> {
     const presented = sha256(clientSecret);
     const rows = /^[\x21-\x7e]{1,128}$/.test(clientId)
-      ? await this.database.outside.$queryRaw<ResolvedClient[]>`SELECT * FROM resolve_oauth_client(${clientId})`
+      ? await this.database.outside.$queryRaw<
+          ResolvedClient[]
+        >`SELECT * FROM resolve_oauth_client(${clientId})`
       : [];
     // An unknown client costs a comparison too.
     const candidates = rows.length > 0 ? rows : [{ secret_hash: new Uint8Array(32) } as ResolvedClient];
@@ -96,10 +112,20 @@ export class TokensService {
     return match;
   }
 
-  private async sign(token: { client: ResolvedClient; clientId: string; jti: string; scopes: Scope[]; now: Date }): Promise<string> {
+  private async sign(token: {
+    client: ResolvedClient;
+    clientId: string;
+    jti: string;
+    scopes: Scope[];
+    now: Date;
+  }): Promise<string> {
     const { kid, privateKey } = await this.keys.current();
     const issuedAt = Math.floor(token.now.getTime() / 1000);
-    return new SignJWT({ client_id: token.clientId, org: token.client.organization_id, scope: token.scopes.join(' ') })
+    return new SignJWT({
+      client_id: token.clientId,
+      org: token.client.organization_id,
+      scope: token.scopes.join(' '),
+    })
       .setProtectedHeader({ alg: SIGNING_ALGORITHM, typ: ACCESS_TOKEN_TYPE, kid })
       .setIssuer(this.config.PUBLIC_URL)
       .setAudience(this.config.PUBLIC_URL)

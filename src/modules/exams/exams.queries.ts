@@ -6,7 +6,15 @@ import { DatabaseService, type Transaction } from '../../platform/database/datab
 import { notFound } from '../../platform/errors/application-error.js';
 import { decodeCursor, encodeCursor } from '../../platform/http/cursor.js';
 import { ShareLinksService } from '../sharing/share-links.service.js';
-import type { Account, ExamDetail, ExamFile, ExamPage, ExamSummary, IngestionStatus, ListExams } from './exams.schemas.js';
+import type {
+  Account,
+  ExamDetail,
+  ExamFile,
+  ExamPage,
+  ExamSummary,
+  IngestionStatus,
+  ListExams,
+} from './exams.schemas.js';
 
 interface FileCounts {
   examId: string;
@@ -46,7 +54,10 @@ export class ExamQueries {
     ];
     if (cursor) {
       const { createdAt, id } = decodeCursor(cursor);
-      where.push({ createdAt: { lte: createdAt } }, { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] });
+      where.push(
+        { createdAt: { lte: createdAt } },
+        { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] },
+      );
     }
     return this.database.withOrganization(organizationId, async (tx) => {
       const exams = await tx.exam.findMany({
@@ -57,7 +68,11 @@ export class ExamQueries {
         include: withLink,
       });
       const page = exams.slice(0, limit);
-      const counts = await this.countFiles(tx, organizationId, page.map(({ id }) => id));
+      const counts = await this.countFiles(
+        tx,
+        organizationId,
+        page.map(({ id }) => id),
+      );
       const last = page.at(-1);
       return {
         items: page.map((exam) => this.summarize(exam, counts.get(exam.id))),
@@ -71,7 +86,12 @@ export class ExamQueries {
     const { organizationId } = caller.principal;
     return this.database.withOrganization(organizationId, async (tx) => {
       const exam = await tx.exam.findFirst({
-        where: { AND: [accessibleBy(caller.ability, 'exams:read').ofType('Exam'), { id, organizationId, deletedAt: null }] },
+        where: {
+          AND: [
+            accessibleBy(caller.ability, 'exams:read').ofType('Exam'),
+            { id, organizationId, deletedAt: null },
+          ],
+        },
         include: withLink,
       });
       if (!exam) throw notFound();
@@ -82,7 +102,10 @@ export class ExamQueries {
   /** The exam as its share page shows it: resolved by the link's exam, never by a study UID. */
   async shared(tx: Transaction, link: ShareLink): Promise<ExamDetail> {
     const { organizationId, examId: id } = link;
-    const exam = await tx.exam.findFirst({ where: { id, organizationId, deletedAt: null }, include: withLink });
+    const exam = await tx.exam.findFirst({
+      where: { id, organizationId, deletedAt: null },
+      include: withLink,
+    });
     if (!exam) throw notFound();
     return this.describe(tx, exam);
   }
@@ -91,7 +114,10 @@ export class ExamQueries {
     const { organizationId, kind, id, label } = caller.principal;
     return this.database.withOrganization(organizationId, async (tx) => {
       const { name } = await tx.organization.findUniqueOrThrow({ where: { id: organizationId } });
-      const used = await tx.storedObject.aggregate({ where: { organizationId, purgingAt: null }, _sum: { size: true } });
+      const used = await tx.storedObject.aggregate({
+        where: { organizationId, purgingAt: null },
+        _sum: { size: true },
+      });
       return {
         account: { kind, id, name: label },
         organization: { id: organizationId, name },
@@ -105,7 +131,10 @@ export class ExamQueries {
     const files = await this.readFiles(tx, exam);
     const counts = await this.countFiles(tx, exam.organizationId, [exam.id]);
     const studies = await tx.study.findMany({
-      where: { organizationId: exam.organizationId, uploads: { some: { state: 'registered', slot: { examId: exam.id } } } },
+      where: {
+        organizationId: exam.organizationId,
+        uploads: { some: { state: 'registered', slot: { examId: exam.id } } },
+      },
       select: { studyInstanceUid: true },
       orderBy: { studyInstanceUid: 'asc' },
     });
@@ -141,7 +170,11 @@ export class ExamQueries {
     }));
   }
 
-  private async countFiles(tx: Transaction, organizationId: string, examIds: string[]): Promise<Map<string, FileCounts>> {
+  private async countFiles(
+    tx: Transaction,
+    organizationId: string,
+    examIds: string[],
+  ): Promise<Map<string, FileCounts>> {
     const rows = await tx.$queryRaw<FileCounts[]>`
       SELECT s.exam_id AS "examId", count(*)::int AS files, count(u.id)::int AS landed,
              count(*) FILTER (WHERE u.state = 'registered')::int AS registered,

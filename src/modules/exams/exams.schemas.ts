@@ -7,7 +7,10 @@ export const MAX_FILES = 5000;
 /** 5,000 files with names of 255 characters of four bytes each, and some more. */
 export const CREATE_BODY_LIMIT = 8 * 1024 * 1024;
 
-const fileName = plainText(255).refine((name) => !/[/\\]/.test(name) && name !== '.' && name !== '..', 'must be a file name, not a path');
+const fileName = plainText(255).refine(
+  (name) => !/[/\\]/.test(name) && name !== '.' && name !== '..',
+  'must be a file name, not a path',
+);
 
 const birthDate = z.iso
   .date('must be a date, YYYY-MM-DD')
@@ -33,7 +36,8 @@ export const createExamSchema = z.strictObject({
     .superRefine((files, context) => {
       const seen = new Set<string>();
       files.forEach(({ name }, index) => {
-        if (seen.has(name)) context.addIssue({ code: 'custom', path: [index, 'name'], message: 'is given twice' });
+        if (seen.has(name))
+          context.addIssue({ code: 'custom', path: [index, 'name'], message: 'is given twice' });
         seen.add(name);
       });
     }),
@@ -66,7 +70,13 @@ export const confirmedExamSchema = z.object({
 });
 export type ConfirmedExam = z.infer<typeof confirmedExamSchema>;
 
-export const ingestionStatusSchema = z.enum(['pending', 'processing', 'registered', 'partially_registered', 'failed']);
+export const ingestionStatusSchema = z.enum([
+  'pending',
+  'processing',
+  'registered',
+  'partially_registered',
+  'failed',
+]);
 export type IngestionStatus = z.infer<typeof ingestionStatusSchema>;
 
 const examSummarySchema = z.object({
@@ -110,7 +120,10 @@ export const listExamsSchema = z.strictObject({
 });
 export type ListExams = z.infer<typeof listExamsSchema>;
 
-export const examPageSchema = z.object({ items: z.array(examSummarySchema), next_cursor: z.string().optional() });
+export const examPageSchema = z.object({
+  items: z.array(examSummarySchema),
+  next_cursor: z.string().optional(),
+});
 export type ExamPage = z.infer<typeof examPageSchema>;
 
 export const shareChangeSchema = z

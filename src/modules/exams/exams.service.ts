@@ -61,18 +61,23 @@ export class ExamsService {
 
   /** Fresh URLs for the files that have not landed. @throws not_found */
   async issueUrls(caller: Caller, id: string): Promise<IssuedExam> {
-    const { exam, issued, landed } = await this.afterLooking(caller, 'exams:issue-urls', id, async (tx, { exam, open }) => {
-      const issued = await this.uploads.reissue(tx, caller, open);
-      await this.audit.record(
-        tx,
-        actedBy<'exams:issue-urls'>(caller, {
-          action: 'exams:issue-urls',
-          resource: { type: 'Exam', id },
-          detail: { urls: issued.length },
-        }),
-      );
-      return { exam, issued };
-    });
+    const { exam, issued, landed } = await this.afterLooking(
+      caller,
+      'exams:issue-urls',
+      id,
+      async (tx, { exam, open }) => {
+        const issued = await this.uploads.reissue(tx, caller, open);
+        await this.audit.record(
+          tx,
+          actedBy<'exams:issue-urls'>(caller, {
+            action: 'exams:issue-urls',
+            resource: { type: 'Exam', id },
+            detail: { urls: issued.length },
+          }),
+        );
+        return { exam, issued };
+      },
+    );
     await this.landing.queueVerification(witness(caller), landed);
     return this.toIssued(caller, exam, issued);
   }
@@ -82,24 +87,29 @@ export class ExamsService {
    * at once. What has landed is kept even when others are missing. @throws not_found, files_missing
    */
   async confirm(caller: Caller, id: string): Promise<ConfirmedExam> {
-    const { landed, ...outcome } = await this.afterLooking(caller, 'exams:confirm', id, async (tx, { exam, open }) => {
-      if (open.length > 0) return { missing: open.map(({ name }) => name) };
-      const { count } = await tx.exam.updateMany({
-        where: { id, status: 'uploading' },
-        data: { status: 'ready', confirmedAt: this.clock.now() },
-      });
-      const link = await this.links.ensure(tx, exam);
-      const files = await tx.slot.count({ where: { examId: id } });
-      await this.audit.record(
-        tx,
-        actedBy<'exams:confirm'>(caller, {
-          action: 'exams:confirm',
-          resource: { type: 'Exam', id },
-          detail: { files, repeated: count === 0 },
-        }),
-      );
-      return { link };
-    });
+    const { landed, ...outcome } = await this.afterLooking(
+      caller,
+      'exams:confirm',
+      id,
+      async (tx, { exam, open }) => {
+        if (open.length > 0) return { missing: open.map(({ name }) => name) };
+        const { count } = await tx.exam.updateMany({
+          where: { id, status: 'uploading' },
+          data: { status: 'ready', confirmedAt: this.clock.now() },
+        });
+        const link = await this.links.ensure(tx, exam);
+        const files = await tx.slot.count({ where: { examId: id } });
+        await this.audit.record(
+          tx,
+          actedBy<'exams:confirm'>(caller, {
+            action: 'exams:confirm',
+            resource: { type: 'Exam', id },
+            detail: { files, repeated: count === 0 },
+          }),
+        );
+        return { link };
+      },
+    );
     await this.landing.queueVerification(witness(caller), landed);
     if (outcome.missing) throw new FilesMissing(outcome.missing);
     const urls = this.links.urls(outcome.link) ?? { share_url: null, viewer_url: null };
@@ -120,11 +130,19 @@ export class ExamsService {
         distinct: ['storedObjectId'],
       });
       const uploads = await deleteOfExam(tx, organizationId, id, 'exam deleted', now);
-      await this.studies.withdrawUnreferenced(tx, organizationId, objects.map(({ storedObjectId }) => storedObjectId!));
+      await this.studies.withdrawUnreferenced(
+        tx,
+        organizationId,
+        objects.map(({ storedObjectId }) => storedObjectId!),
+      );
       await this.links.revoke(tx, organizationId, id);
       await this.audit.record(
         tx,
-        actedBy<'exams:delete'>(caller, { action: 'exams:delete', resource: { type: 'Exam', id }, detail: { uploads } }),
+        actedBy<'exams:delete'>(caller, {
+          action: 'exams:delete',
+          resource: { type: 'Exam', id },
+          detail: { uploads },
+        }),
       );
     });
   }
@@ -140,7 +158,9 @@ export class ExamsService {
     work: (tx: Transaction, progress: Progress) => Promise<T>,
   ): Promise<T & { landed: string[] }> {
     const { organizationId } = caller.principal;
-    const { unseen } = await this.database.withOrganization(organizationId, (tx) => this.progress(tx, caller, operation, id));
+    const { unseen } = await this.database.withOrganization(organizationId, (tx) =>
+      this.progress(tx, caller, operation, id),
+    );
     const facts = unseen.length > 0 ? await this.landing.look(organizationId, unseen) : [];
     return this.database.withOrganization(organizationId, async (tx) => {
       await this.lock(tx, caller, operation, id);
@@ -155,7 +175,12 @@ export class ExamsService {
     const slots = await tx.slot.findMany({
       where: { examId: id, filledById: null },
       orderBy: { position: 'asc' },
-      select: { id: true, name: true, size: true, uploads: { where: { state: { in: ['issued', 'expired'] } }, select: { id: true } } },
+      select: {
+        id: true,
+        name: true,
+        size: true,
+        uploads: { where: { state: { in: ['issued', 'expired'] } }, select: { id: true } },
+      },
     });
     return {
       exam,
@@ -204,17 +229,30 @@ export class ExamsService {
   }
 
   /** What an earlier call with this Idempotency-Key made, with fresh URLs for what is still open. */
-  private async replay(tx: Transaction, caller: Caller, id: string): Promise<{ exam: Exam; issued: IssuedUpload[] }> {
+  private async replay(
+    tx: Transaction,
+    caller: Caller,
+    id: string,
+  ): Promise<{ exam: Exam; issued: IssuedUpload[] }> {
     const { exam, open } = await this.progress(tx, caller, 'exams:create', id);
     const issued = await this.uploads.reissue(tx, caller, open);
     await this.recordCreation(tx, caller, id, open, true);
     return { exam, issued };
   }
 
-  private recordCreation(tx: Transaction, caller: Caller, id: string, files: { size: number }[], replayed: boolean): Promise<void> {
+  private recordCreation(
+    tx: Transaction,
+    caller: Caller,
+    id: string,
+    files: { size: number }[],
+    replayed: boolean,
+  ): Promise<void> {
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     const detail = { files: files.length, bytes, replayed };
-    return this.audit.record(tx, actedBy<'exams:create'>(caller, { action: 'exams:create', resource: { type: 'Exam', id }, detail }));
+    return this.audit.record(
+      tx,
+      actedBy<'exams:create'>(caller, { action: 'exams:create', resource: { type: 'Exam', id }, detail }),
+    );
   }
 
   private async toIssued(caller: Caller, exam: Exam, issued: IssuedUpload[]): Promise<IssuedExam> {

@@ -28,9 +28,24 @@ export class ShareSettingsService {
         ...(expires_at !== undefined && { expiresAt: expires_at === null ? null : new Date(expires_at) }),
         ...(password !== undefined && { password }),
       });
-      const detail = { change: rotate ? 'rotated' : 'set', password: Boolean(link.passwordHash), expires: Boolean(link.expiresAt) } as const;
-      await this.audit.record(tx, actedBy<'exams:share'>(caller, { action: 'exams:share', resource: { type: 'Exam', id: examId }, detail }));
-      return { ...this.links.urls(link)!, expires_at: link.expiresAt?.toISOString() ?? null, password: detail.password };
+      const detail = {
+        change: rotate ? 'rotated' : 'set',
+        password: Boolean(link.passwordHash),
+        expires: Boolean(link.expiresAt),
+      } as const;
+      await this.audit.record(
+        tx,
+        actedBy<'exams:share'>(caller, {
+          action: 'exams:share',
+          resource: { type: 'Exam', id: examId },
+          detail,
+        }),
+      );
+      return {
+        ...this.links.urls(link)!,
+        expires_at: link.expiresAt?.toISOString() ?? null,
+        password: detail.password,
+      };
     });
   }
 
@@ -41,7 +56,14 @@ export class ShareSettingsService {
       await this.find(tx, caller, examId);
       await this.links.revoke(tx, organizationId, examId);
       const detail = { change: 'revoked', password: false, expires: false } as const;
-      await this.audit.record(tx, actedBy<'exams:share'>(caller, { action: 'exams:share', resource: { type: 'Exam', id: examId }, detail }));
+      await this.audit.record(
+        tx,
+        actedBy<'exams:share'>(caller, {
+          action: 'exams:share',
+          resource: { type: 'Exam', id: examId },
+          detail,
+        }),
+      );
     });
   }
 
@@ -49,7 +71,12 @@ export class ShareSettingsService {
     const { organizationId } = caller.principal;
     await tx.$queryRaw`SELECT 1 FROM exam WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR UPDATE`;
     const exam = await tx.exam.findFirst({
-      where: { AND: [accessibleBy(caller.ability, 'exams:share').ofType('Exam'), { id, organizationId, deletedAt: null }] },
+      where: {
+        AND: [
+          accessibleBy(caller.ability, 'exams:share').ofType('Exam'),
+          { id, organizationId, deletedAt: null },
+        ],
+      },
     });
     if (!exam) throw notFound();
     return exam;

@@ -31,7 +31,10 @@ export class SharedExamsService {
         data: { openCount: { increment: 1 }, lastOpenedAt: this.clock.now() },
       });
       const detail = { exam: link.examId };
-      await this.audit.record(tx, this.links.actedThrough<'shares:open'>(link, request, { action: 'shares:open', detail }));
+      await this.audit.record(
+        tx,
+        this.links.actedThrough<'shares:open'>(link, request, { action: 'shares:open', detail }),
+      );
       return exam;
     });
   }
@@ -39,7 +42,9 @@ export class SharedExamsService {
   /** The password was right. */
   async recordUnlock(link: ShareLink, request: RequestInfo): Promise<void> {
     const detail = { exam: link.examId };
-    await this.audit.append(this.links.actedThrough<'shares:unlock'>(link, request, { action: 'shares:unlock', detail }));
+    await this.audit.append(
+      this.links.actedThrough<'shares:unlock'>(link, request, { action: 'shares:unlock', detail }),
+    );
   }
 
   /**
@@ -50,12 +55,20 @@ export class SharedExamsService {
     const { organizationId, examId } = link;
     const { key, position } = await this.database.withOrganization(organizationId, async (tx) => {
       const upload = await tx.upload.findFirst({
-        where: { id: uploadId, organizationId, state: 'registered', slot: { examId, exam: { deletedAt: null } } },
+        where: {
+          id: uploadId,
+          organizationId,
+          state: 'registered',
+          slot: { examId, exam: { deletedAt: null } },
+        },
         select: { storedObject: { select: { key: true } }, slot: { select: { position: true } } },
       });
       if (!upload?.storedObject) throw notFound();
       const detail = { exam: examId, upload: uploadId };
-      await this.audit.record(tx, this.links.actedThrough<'shares:download'>(link, request, { action: 'shares:download', detail }));
+      await this.audit.record(
+        tx,
+        this.links.actedThrough<'shares:download'>(link, request, { action: 'shares:download', detail }),
+      );
       return { key: upload.storedObject.key, position: upload.slot.position };
     });
     const fileName = `${String(position + 1).padStart(4, '0')}.dcm`;

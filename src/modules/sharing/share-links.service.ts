@@ -41,13 +41,20 @@ export class ShareLinksService {
   ) {}
 
   /** The exam's link, made when it has none. One exam has one link. */
-  async ensure(tx: Transaction, exam: { organizationId: string; id: string; expiresAt: Date | null }): Promise<ShareLink> {
+  async ensure(
+    tx: Transaction,
+    exam: { organizationId: string; id: string; expiresAt: Date | null },
+  ): Promise<ShareLink> {
     const { organizationId, id: examId, expiresAt } = exam;
-    const found = await tx.shareLink.findUnique({ where: { organizationId_examId: { organizationId, examId } } });
+    const found = await tx.shareLink.findUnique({
+      where: { organizationId_examId: { organizationId, examId } },
+    });
     if (found) return found;
     const id = newId();
     const tokenHash = Uint8Array.from(sha256(this.token({ id, version: 1 })));
-    return tx.shareLink.create({ data: { id, organizationId, examId, version: 1, tokenHash, expiresAt, createdAt: this.clock.now() } });
+    return tx.shareLink.create({
+      data: { id, organizationId, examId, version: 1, tokenHash, expiresAt, createdAt: this.clock.now() },
+    });
   }
 
   /** Rotating makes another token and ends the former; it also brings a revoked link back. */
@@ -78,7 +85,10 @@ export class ShareLinksService {
   urls(link: Pick<ShareLink, 'id' | 'version' | 'revokedAt'> | null): ShareUrls | null {
     if (!link || link.revokedAt) return null;
     const token = this.token(link);
-    return { share_url: `${this.config.PUBLIC_URL}/share/${token}`, viewer_url: `${this.config.PUBLIC_URL}/viewer/${token}` };
+    return {
+      share_url: `${this.config.PUBLIC_URL}/share/${token}`,
+      viewer_url: `${this.config.PUBLIC_URL}/viewer/${token}`,
+    };
   }
 
   /** The living link of that token. @throws not_found for unknown, revoked and expired ones alike. */
@@ -87,7 +97,9 @@ export class ShareLinksService {
     const [found] = await this.database.outside.$queryRaw<{ organization_id: string; id: string }[]>`
       SELECT * FROM resolve_share_link(${Uint8Array.from(sha256(token))})`;
     if (!found) throw notFound();
-    const link = await this.database.withOrganization(found.organization_id, (tx) => tx.shareLink.findUnique({ where: { id: found.id } }));
+    const link = await this.database.withOrganization(found.organization_id, (tx) =>
+      tx.shareLink.findUnique({ where: { id: found.id } }),
+    );
     if (!link || link.revokedAt || (link.expiresAt && link.expiresAt <= this.clock.now())) throw notFound();
     return link;
   }
@@ -111,7 +123,11 @@ export class ShareLinksService {
   }
 
   /** The event of something done through a link. */
-  actedThrough<Action extends string>(link: ShareLink, request: RequestInfo, event: Pick<AuditEntry<Action>, 'action' | 'detail'>): AuditEntry<Action> {
+  actedThrough<Action extends string>(
+    link: ShareLink,
+    request: RequestInfo,
+    event: Pick<AuditEntry<Action>, 'action' | 'detail'>,
+  ): AuditEntry<Action> {
     return {
       organizationId: link.organizationId,
       actor: { kind: 'share_link', id: link.id },
@@ -123,7 +139,9 @@ export class ShareLinksService {
   }
 
   private token({ id, version }: Pick<ShareLink, 'id' | 'version'>): string {
-    return authenticate(this.config.SCANDOCK_MASTER_KEY, 'share-link', `${id}.${version}`).toString('base64url');
+    return authenticate(this.config.SCANDOCK_MASTER_KEY, 'share-link', `${id}.${version}`).toString(
+      'base64url',
+    );
   }
 
   private unlockProof(link: ShareLink, expires: number): string {

@@ -11,21 +11,33 @@ export class StudiesService {
       where: { organizationId, uploads: { some: { slot: { examId } } } },
       select: { studyInstanceUid: true },
     });
-    await lockStudies(tx, organizationId, studies.map(({ studyInstanceUid }) => studyInstanceUid));
+    await lockStudies(
+      tx,
+      organizationId,
+      studies.map(({ studyInstanceUid }) => studyInstanceUid),
+    );
   }
 
   /**
    * Takes out of the index what only deleted uploads had brought in: instances whose object no living upload refers to,
    * then series and studies that are left empty. For the transaction that deletes uploads.
    */
-  async withdrawUnreferenced(tx: Transaction, organizationId: string, storedObjectIds: string[]): Promise<void> {
+  async withdrawUnreferenced(
+    tx: Transaction,
+    organizationId: string,
+    storedObjectIds: string[],
+  ): Promise<void> {
     if (storedObjectIds.length === 0) return;
     const affected = await tx.$queryRaw<{ uid: string }[]>`
       SELECT DISTINCT st.study_instance_uid AS uid FROM instance i
       JOIN series se ON se.organization_id = i.organization_id AND se.id = i.series_id
       JOIN study st ON st.organization_id = se.organization_id AND st.id = se.study_id
       WHERE i.organization_id = ${organizationId}::uuid AND i.stored_object_id = ANY (${storedObjectIds}::uuid[])`;
-    await lockStudies(tx, organizationId, affected.map(({ uid }) => uid));
+    await lockStudies(
+      tx,
+      organizationId,
+      affected.map(({ uid }) => uid),
+    );
     const gone = await tx.$queryRaw<{ series_id: string }[]>`
       DELETE FROM instance i
       WHERE i.organization_id = ${organizationId}::uuid AND i.stored_object_id = ANY (${storedObjectIds}::uuid[])

@@ -4,7 +4,15 @@ import { Clock } from '../../platform/clock/clock.js';
 import type { Transaction } from '../../platform/database/database.service.js';
 import { Registrar, type Registration, type VerifiedUpload } from '../uploads/registrar.js';
 import { rejection } from '../uploads/uploads.rules.js';
-import { findInstances, type InstanceRow, lockStudies, text, upsertSeries, upsertStudies, writeInstances } from './study.rows.js';
+import {
+  findInstances,
+  type InstanceRow,
+  lockStudies,
+  text,
+  upsertSeries,
+  upsertStudies,
+  writeInstances,
+} from './study.rows.js';
 
 /** Registers verified DICOM instances: study and series are made by their UIDs, within one organization. */
 @Injectable()
@@ -14,14 +22,26 @@ export class StudyRegistrar extends Registrar {
   }
 
   lock(tx: Transaction, organizationId: string, headers: DicomHeader[]): Promise<void> {
-    return lockStudies(tx, organizationId, headers.map(({ studyInstanceUid }) => studyInstanceUid));
+    return lockStudies(
+      tx,
+      organizationId,
+      headers.map(({ studyInstanceUid }) => studyInstanceUid),
+    );
   }
 
-  async register(tx: Transaction, organizationId: string, uploads: VerifiedUpload[]): Promise<Registration[]> {
+  async register(
+    tx: Transaction,
+    organizationId: string,
+    uploads: VerifiedUpload[],
+  ): Promise<Registration[]> {
     if (uploads.length === 0) return [];
     const now = this.clock.now();
     const headers = uploads.map(({ header }) => header);
-    const known = await findInstances(tx, organizationId, headers.map(({ sopInstanceUid }) => sopInstanceUid));
+    const known = await findInstances(
+      tx,
+      organizationId,
+      headers.map(({ sopInstanceUid }) => sopInstanceUid),
+    );
     // Refused before anything is made, so that a conflict leaves no empty study behind.
     const welcome = headers.filter((header) => !conflicts(known.get(header.sopInstanceUid), header));
     const studies = await upsertStudies(tx, organizationId, welcome, now);
@@ -66,7 +86,10 @@ function conflicts(present: Omit<InstanceRow, 'header'> | undefined, header: Dic
 }
 
 /** Whether the instance says otherwise than its study about the patient or the study: kept, but marked. */
-function disagrees(study: { patientId: string | null; patientName: string | null; studyDate: string | null }, header: DicomHeader): boolean {
+function disagrees(
+  study: { patientId: string | null; patientName: string | null; studyDate: string | null },
+  header: DicomHeader,
+): boolean {
   return (
     study.patientId !== text(header.patientId) ||
     study.patientName !== text(header.patientName) ||

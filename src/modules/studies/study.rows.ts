@@ -35,7 +35,11 @@ const firstBy = (headers: DicomHeader[], key: (header: DicomHeader) => string): 
 ];
 
 /** One lock a study, in the order of the UIDs, so that parallel uploads of one study neither collide nor deadlock. */
-export async function lockStudies(tx: Transaction, organizationId: string, studyInstanceUids: string[]): Promise<void> {
+export async function lockStudies(
+  tx: Transaction,
+  organizationId: string,
+  studyInstanceUids: string[],
+): Promise<void> {
   const uids = [...new Set(studyInstanceUids)].sort();
   if (uids.length === 0) return;
   await tx.$queryRaw`
@@ -117,7 +121,12 @@ export async function upsertSeries(
 }
 
 /** Inserts the instances; one that exists gets its new bytes (the old object stays, its upload still refers to it). */
-export async function writeInstances(tx: Transaction, organizationId: string, rows: InstanceRow[], now: Date): Promise<void> {
+export async function writeInstances(
+  tx: Transaction,
+  organizationId: string,
+  rows: InstanceRow[],
+  now: Date,
+): Promise<void> {
   if (rows.length === 0) return;
   const headers = rows.map(({ header }) => header);
   await tx.$executeRaw`

@@ -33,7 +33,9 @@ export class LandingService {
 
   /** What lies in the bucket for these uploads. Network I/O: not inside a transaction. */
   async look(organizationId: string, uploadIds: string[]): Promise<LandedFacts[]> {
-    return uploadIds.length <= MAX_SINGLE_LOOKUPS ? this.lookSingly(organizationId, uploadIds) : this.lookByListing(organizationId, uploadIds);
+    return uploadIds.length <= MAX_SINGLE_LOOKUPS
+      ? this.lookSingly(organizationId, uploadIds)
+      : this.lookByListing(organizationId, uploadIds);
   }
 
   /** Moves them to `landed`, with one event an exam. Returns the ids that moved. */
@@ -60,7 +62,9 @@ export class LandingService {
 
   /** The same in a transaction of its own, and verification queued after it. */
   async land(witness: Witness, facts: LandedFacts[]): Promise<void> {
-    const moved = await this.database.withOrganization(witness.organizationId, (tx) => this.landWithin(tx, witness, facts));
+    const moved = await this.database.withOrganization(witness.organizationId, (tx) =>
+      this.landWithin(tx, witness, facts),
+    );
     await this.queueVerification(witness, moved);
   }
 
@@ -69,7 +73,12 @@ export class LandingService {
     const { requestId, traceId } = origin ?? {};
     return this.enqueuer.enqueue(
       verifyUpload,
-      uploadIds.map((uploadId) => ({ organizationId, uploadId, ...(requestId && { requestId }), ...(traceId && { traceId }) })),
+      uploadIds.map((uploadId) => ({
+        organizationId,
+        uploadId,
+        ...(requestId && { requestId }),
+        ...(traceId && { traceId }),
+      })),
     );
   }
 

@@ -21,5 +21,9 @@ export abstract class Registrar {
   abstract lock(tx: Transaction, organizationId: string, headers: DicomHeader[]): Promise<void>;
 
   /** Registers the uploads; one answer each, in order. */
-  abstract register(tx: Transaction, organizationId: string, uploads: VerifiedUpload[]): Promise<Registration[]>;
+  abstract register(
+    tx: Transaction,
+    organizationId: string,
+    uploads: VerifiedUpload[],
+  ): Promise<Registration[]>;
 }

@@ -31,7 +31,12 @@ interface Issue {
   urlExpiresAt: Date;
 }
 
-export async function insertSlots(tx: Transaction, organizationId: string, examId: string, slots: NewSlot[]): Promise<void> {
+export async function insertSlots(
+  tx: Transaction,
+  organizationId: string,
+  examId: string,
+  slots: NewSlot[],
+): Promise<void> {
   await tx.$executeRaw`
     INSERT INTO slot (id, organization_id, exam_id, position, name, size)
     SELECT s.id, ${organizationId}::uuid, ${examId}::uuid, s.position, s.name, s.size
@@ -86,7 +91,12 @@ export async function land(
 }
 
 /** `issued` -> `expired`. */
-export async function expire(tx: Transaction, organizationId: string, ids: string[], now: Date): Promise<number> {
+export async function expire(
+  tx: Transaction,
+  organizationId: string,
+  ids: string[],
+  now: Date,
+): Promise<number> {
   return tx.$executeRaw`
     UPDATE upload SET state = 'expired', state_changed_at = ${now}::timestamptz
     WHERE organization_id = ${organizationId}::uuid AND id = ANY (${ids}::uuid[]) AND state = 'issued'`;
@@ -99,7 +109,12 @@ export interface Claim {
 }
 
 /** Counts an attempt and records the copy it is about to make. Uploads that are no longer `landed` return nothing. */
-export async function recordCopies(tx: Transaction, organizationId: string, ids: string[], now: Date): Promise<Claim[]> {
+export async function recordCopies(
+  tx: Transaction,
+  organizationId: string,
+  ids: string[],
+  now: Date,
+): Promise<Claim[]> {
   return tx.$queryRaw`
     WITH claimed AS (
       UPDATE upload SET copy_attempts = copy_attempts + 1
@@ -158,7 +173,12 @@ export interface Registered {
 }
 
 /** `verified` -> `registered`. */
-export async function register(tx: Transaction, organizationId: string, registered: Registered[], now: Date): Promise<void> {
+export async function register(
+  tx: Transaction,
+  organizationId: string,
+  registered: Registered[],
+  now: Date,
+): Promise<void> {
   await tx.$executeRaw`
     UPDATE upload u SET state = 'registered', state_changed_at = ${now}::timestamptz, registered_at = ${now}::timestamptz,
            stored_object_id = r.object_id, study_id = r.study_id, duplicate = r.duplicate
@@ -169,7 +189,13 @@ export async function register(tx: Transaction, organizationId: string, register
 }
 
 /** Any state -> `deleted`, for all uploads of an exam. */
-export async function deleteOfExam(tx: Transaction, organizationId: string, examId: string, reason: string, now: Date): Promise<number> {
+export async function deleteOfExam(
+  tx: Transaction,
+  organizationId: string,
+  examId: string,
+  reason: string,
+  now: Date,
+): Promise<number> {
   return tx.$executeRaw`
     UPDATE upload u SET state = 'deleted', state_changed_at = ${now}::timestamptz, deleted_at = ${now}::timestamptz,
            deleted_reason = ${reason}, study_id = NULL
@@ -179,7 +205,12 @@ export async function deleteOfExam(tx: Transaction, organizationId: string, exam
 }
 
 /** `deleted` -> `purged`. */
-export async function purge(tx: Transaction, organizationId: string, ids: string[], now: Date): Promise<number> {
+export async function purge(
+  tx: Transaction,
+  organizationId: string,
+  ids: string[],
+  now: Date,
+): Promise<number> {
   return tx.$executeRaw`
     UPDATE upload SET state = 'purged', state_changed_at = ${now}::timestamptz, stored_object_id = NULL, study_id = NULL
     WHERE organization_id = ${organizationId}::uuid AND id = ANY (${ids}::uuid[]) AND state = 'deleted'`;

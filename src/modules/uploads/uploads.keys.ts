@@ -4,7 +4,8 @@ const STAGING_KEY = new RegExp(`^staging/(${UUID})/(${UUID})$`);
 export const STAGING_PREFIX = 'staging/';
 
 /** Where the presigned PUT writes. Keys hold ids only, never a name or anything of the patient. */
-export const stagingKey = (organizationId: string, uploadId: string): string => `staging/${organizationId}/${uploadId}`;
+export const stagingKey = (organizationId: string, uploadId: string): string =>
+  `staging/${organizationId}/${uploadId}`;
 
 /** Where one verification's copy lies; nobody but us ever writes there, so verified bytes cannot change. */
 export const objectKey = (organizationId: string, uploadId: string, attempt: number): string =>

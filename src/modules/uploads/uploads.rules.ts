@@ -14,7 +14,11 @@ export type UploadRule = DicomRule | keyof typeof UPLOAD_RULES;
 export const UPLOAD_RULES = {
   'size.mismatch': 'The object has another size than was declared.',
   'object.missing': 'The object vanished from the bucket before it could be verified.',
-  'dicom.conflict': 'An instance with this SOPInstanceUID exists for another patient, study, series or SOP class.',
+  'dicom.conflict':
+    'An instance with this SOPInstanceUID exists for another patient, study, series or SOP class.',
 } as const;
 
-export const rejection = (rule: keyof typeof UPLOAD_RULES): Rejection => ({ rule, message: UPLOAD_RULES[rule] });
+export const rejection = (rule: keyof typeof UPLOAD_RULES): Rejection => ({
+  rule,
+  message: UPLOAD_RULES[rule],
+});

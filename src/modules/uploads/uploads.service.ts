@@ -29,18 +29,35 @@ export class UploadsService {
   ) {}
 
   /** A slot and a first attempt for each file, in the order given. */
-  async issueForExam(tx: Transaction, caller: Caller, examId: string, files: DeclaredFile[]): Promise<IssuedUpload[]> {
+  async issueForExam(
+    tx: Transaction,
+    caller: Caller,
+    examId: string,
+    files: DeclaredFile[],
+  ): Promise<IssuedUpload[]> {
     const { organizationId } = caller.principal;
     const slots = files.map((file) => ({ ...file, id: newId(), uploadId: newId() }));
     await insertSlots(tx, organizationId, examId, slots);
-    await insertIssued(tx, this.terms(caller), slots.map(({ id, uploadId, size }) => ({ id: uploadId, slotId: id, size })));
+    await insertIssued(
+      tx,
+      this.terms(caller),
+      slots.map(({ id, uploadId, size }) => ({ id: uploadId, slotId: id, size })),
+    );
     return slots.map(({ uploadId, name, size }) => ({ uploadId, name, size }));
   }
 
   /** Another attempt for each slot. */
-  async reissue(tx: Transaction, caller: Caller, slots: (DeclaredFile & { id: string })[]): Promise<IssuedUpload[]> {
+  async reissue(
+    tx: Transaction,
+    caller: Caller,
+    slots: (DeclaredFile & { id: string })[],
+  ): Promise<IssuedUpload[]> {
     const attempts = slots.map((slot) => ({ ...slot, uploadId: newId() }));
-    await insertIssued(tx, this.terms(caller), attempts.map(({ id, uploadId, size }) => ({ id: uploadId, slotId: id, size })));
+    await insertIssued(
+      tx,
+      this.terms(caller),
+      attempts.map(({ id, uploadId, size }) => ({ id: uploadId, slotId: id, size })),
+    );
     return attempts.map(({ uploadId, name, size }) => ({ uploadId, name, size }));
   }
 
@@ -48,7 +65,11 @@ export class UploadsService {
   async sign(caller: Caller, uploads: IssuedUpload[]): Promise<SignedRequest[]> {
     const now = this.clock.now();
     const { organizationId } = caller.principal;
-    return Promise.all(uploads.map(({ uploadId, size }) => this.storage.presignPut(stagingKey(organizationId, uploadId), size, now)));
+    return Promise.all(
+      uploads.map(({ uploadId, size }) =>
+        this.storage.presignPut(stagingKey(organizationId, uploadId), size, now),
+      ),
+    );
   }
 
   private terms({ principal }: Caller) {

@@ -37,5 +37,7 @@ function fillPlaceholders<T>(value: T, principal: Pick<Principal, 'id'>): T {
   if (typeof value === 'string') return (value === '${principal.id}' ? principal.id : value) as T;
   if (Array.isArray(value)) return value.map((item) => fillPlaceholders(item as unknown, principal)) as T;
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, fillPlaceholders(item, principal)])) as T;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, fillPlaceholders(item, principal)]),
+  ) as T;
 }

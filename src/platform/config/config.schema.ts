@@ -14,11 +14,14 @@ const masterKey = z.string().transform((value, context) => {
 });
 
 /** `false`, `true`, a number of hops, or a comma-separated list of proxies' addresses (Fastify's `trustProxy`). */
-const trustProxy = z.string().default('false').transform((value) => {
-  if (value === 'true' || value === 'false') return value === 'true';
-  if (!/^\d+$/.test(value)) return value.split(',').map((address) => address.trim());
-  return (_address: string, hop: number) => hop < Number(value);
-});
+const trustProxy = z
+  .string()
+  .default('false')
+  .transform((value) => {
+    if (value === 'true' || value === 'false') return value === 'true';
+    if (!/^\d+$/.test(value)) return value.split(',').map((address) => address.trim());
+    return (_address: string, hop: number) => hop < Number(value);
+  });
 
 /** The configuration of the API and worker processes, one variable a field. docs/operations.md lists them. */
 export const configSchema = z.object({
@@ -27,7 +30,15 @@ export const configSchema = z.object({
   /** What callers reach us by: issuer and audience of tokens, base of share links. */
   PUBLIC_URL: httpUrl.default('http://127.0.0.1:3000'),
   TRUST_PROXY: trustProxy,
-  CORS_ORIGINS: z.string().default('').transform((value) => value.split(',').map((origin) => origin.trim()).filter(Boolean)),
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform((value) =>
+      value
+        .split(',')
+        .map((origin) => origin.trim())
+        .filter(Boolean),
+    ),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   SCANDOCK_MASTER_KEY: masterKey,
 

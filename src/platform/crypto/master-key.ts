@@ -19,14 +19,20 @@ export function authenticate(masterKey: Uint8Array, purpose: string, message: st
 /** AES-256-GCM: nonce, tag, ciphertext. `context` is bound to it, so that a sealed value cannot be moved elsewhere. */
 export function seal(masterKey: Uint8Array, context: string, plain: Uint8Array): Uint8Array<ArrayBuffer> {
   const nonce = randomBytes(NONCE_BYTES);
-  const cipher = createCipheriv('aes-256-gcm', deriveKey(masterKey, 'seal'), nonce).setAAD(Buffer.from(context));
+  const cipher = createCipheriv('aes-256-gcm', deriveKey(masterKey, 'seal'), nonce).setAAD(
+    Buffer.from(context),
+  );
   const encrypted = Buffer.concat([cipher.update(plain), cipher.final()]);
   return Uint8Array.from(Buffer.concat([nonce, cipher.getAuthTag(), encrypted]));
 }
 
 /** Opens what {@link seal} made; throws when key, context or bytes differ. */
 export function unseal(masterKey: Uint8Array, context: string, sealed: Uint8Array): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', deriveKey(masterKey, 'seal'), sealed.subarray(0, NONCE_BYTES))
+  const decipher = createDecipheriv(
+    'aes-256-gcm',
+    deriveKey(masterKey, 'seal'),
+    sealed.subarray(0, NONCE_BYTES),
+  )
     .setAAD(Buffer.from(context))
     .setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
   return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);

@@ -55,7 +55,9 @@ async function createDatabase(adminUrl: string): Promise<void> {
 async function createRoles(client: Client, passwords: BootstrapOptions['passwords']): Promise<void> {
   const create = (name: string, attributes: string) => `
     IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name} ${attributes}; END IF;`;
-  const database = escapeIdentifier((await client.query<{ name: string }>('SELECT current_database() AS name')).rows[0]!.name);
+  const database = escapeIdentifier(
+    (await client.query<{ name: string }>('SELECT current_database() AS name')).rows[0]!.name,
+  );
   await client.query('BEGIN');
   await client.query(`SELECT pg_advisory_xact_lock(hashtext('scandock bootstrap'))`);
   await client.query(`DO $bootstrap$ BEGIN

@@ -18,7 +18,11 @@ export class DatabaseService implements OnModuleDestroy {
   private readonly prisma: PrismaClient;
 
   constructor(@Inject(CONFIG) config: ConfigValues) {
-    const pool = { connectionString: config.DATABASE_URL, max: config.DATABASE_POOL_SIZE, connectionTimeoutMillis: 5_000 };
+    const pool = {
+      connectionString: config.DATABASE_URL,
+      max: config.DATABASE_POOL_SIZE,
+      connectionTimeoutMillis: 5_000,
+    };
     this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   }
 
@@ -68,10 +72,17 @@ export class DatabaseService implements OnModuleDestroy {
 /** SQLSTATE 40001 (serialization failure) or 40P01 (deadlock), as Prisma wraps it. */
 function isRollback(error: unknown): boolean {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
-    const { code, meta, originalCode } = at as { code?: string; meta?: { driverAdapterError?: unknown }; originalCode?: string };
-    if (code === 'P2034' || [code, originalCode].some((state) => state === '40001' || state === '40P01')) return true;
-    const adapter = meta?.driverAdapterError as { cause?: { originalCode?: string; kind?: string } } | undefined;
-    if (adapter?.cause?.kind === 'TransactionWriteConflict' || adapter?.cause?.originalCode === '40P01') return true;
+    const { code, meta, originalCode } = at as {
+      code?: string;
+      meta?: { driverAdapterError?: unknown };
+      originalCode?: string;
+    };
+    if (code === 'P2034' || [code, originalCode].some((state) => state === '40001' || state === '40P01'))
+      return true;
+    const adapter = meta?.driverAdapterError as
+      { cause?: { originalCode?: string; kind?: string } } | undefined;
+    if (adapter?.cause?.kind === 'TransactionWriteConflict' || adapter?.cause?.originalCode === '40P01')
+      return true;
   }
   return false;
 }

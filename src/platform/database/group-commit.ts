@@ -36,7 +36,10 @@ export class GroupCommit<Item, Result> {
 
   private async run(organizationId: string, batch: Waiting<Item, Result>[]): Promise<void> {
     try {
-      const results = await this.commit(organizationId, batch.map(({ item }) => item));
+      const results = await this.commit(
+        organizationId,
+        batch.map(({ item }) => item),
+      );
       batch.forEach(({ resolve }, index) => resolve(results[index]!));
     } catch (error) {
       if (batch.length === 1) return batch[0]!.reject(error);

@@ -16,14 +16,21 @@ export class Leadership {
   /** Whether this process leads now; tries to become it. Throws when the database cannot be reached. */
   async held(): Promise<boolean> {
     if (this.client) return true;
-    const client = new Client({ connectionString: this.url, connectionTimeoutMillis: 5_000, keepAlive: true });
+    const client = new Client({
+      connectionString: this.url,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    });
     const lost = () => {
       if (this.client === client) this.client = undefined;
     };
     client.on('error', lost);
     client.on('end', lost);
     await client.connect();
-    const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held', [this.name]);
+    const { rows } = await client.query<{ held: boolean }>(
+      'SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held',
+      [this.name],
+    );
     if (rows[0]?.held) this.client = client;
     else await client.end();
     return rows[0]?.held ?? false;

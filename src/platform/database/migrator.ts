@@ -34,7 +34,8 @@ export async function applyMigrations(client: Client, dir: string): Promise<stri
       const sql = await readFile(path.join(dir, name, 'migration.sql'), 'utf8');
       const checksum = createHash('sha256').update(sql).digest('hex');
       if (applied.has(name)) {
-        if (applied.get(name) !== checksum) throw new Error(`Migration ${name} was changed after it had been applied.`);
+        if (applied.get(name) !== checksum)
+          throw new Error(`Migration ${name} was changed after it had been applied.`);
         continue;
       }
       await applyOne(client, name, sql, checksum);
@@ -51,7 +52,10 @@ async function readLedger(client: Client): Promise<Map<string, string>> {
     'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL',
   );
   const failed = rows.find((row) => row.finished_at === null);
-  if (failed) throw new Error(`Migration ${failed.migration_name} failed earlier: resolve it first (prisma migrate resolve).`);
+  if (failed)
+    throw new Error(
+      `Migration ${failed.migration_name} failed earlier: resolve it first (prisma migrate resolve).`,
+    );
   return new Map(rows.map((row) => [row.migration_name, row.checksum]));
 }
 

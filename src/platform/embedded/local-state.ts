@@ -42,7 +42,9 @@ export class LocalState {
     const file = this.path('launcher.pid');
     const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
     if (pid > 0 && pid !== process.pid && isAlive(pid))
-      throw new Error(`Scandock already runs on ${this.dir} (process ${pid}). Stop it first, or set SCANDOCK_DATA_DIR.`);
+      throw new Error(
+        `Scandock already runs on ${this.dir} (process ${pid}). Stop it first, or set SCANDOCK_DATA_DIR.`,
+      );
     writeFileSync(file, String(process.pid));
     return () => rmSync(file, { force: true });
   }

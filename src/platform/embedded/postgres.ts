@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 
 interface Binaries {
@@ -86,7 +95,9 @@ async function findBinaries(): Promise<Binaries> {
     const base = '/usr/lib/postgresql';
     const versions = existsSync(base) ? readdirSync(base).sort((a, b) => Number(b) - Number(a)) : [];
     if (!versions[0])
-      throw new Error('No PostgreSQL binaries for this platform: set DATABASE_URL and DATABASE_ADMIN_URL instead.');
+      throw new Error(
+        'No PostgreSQL binaries for this platform: set DATABASE_URL and DATABASE_ADMIN_URL instead.',
+      );
     const bin = path.join(base, versions[0], 'bin');
     return { postgres: path.join(bin, 'postgres'), initdb: path.join(bin, 'initdb') };
   }

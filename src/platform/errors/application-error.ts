@@ -35,7 +35,8 @@ export const validationError = (details: ErrorDetail[]): ApplicationError =>
   new ApplicationError('validation_error', 400, describe(details), { details });
 
 /** The same words for an absent row and for another tenant's. */
-export const notFound = (): ApplicationError => new ApplicationError('not_found', 404, 'There is no such resource.');
+export const notFound = (): ApplicationError =>
+  new ApplicationError('not_found', 404, 'There is no such resource.');
 
 export const unavailable = (cause: unknown): ApplicationError =>
   new ApplicationError('unavailable', 503, 'The service cannot do this right now. Try again.', {

@@ -3,10 +3,22 @@ import { Prisma } from '../../generated/prisma/client.js';
 import { ApplicationError, unavailable } from './application-error.js';
 
 /** Prisma: server not reached, connection closed, timed out, too many connections, pool or transaction timeout. */
-const PRISMA_UNAVAILABLE = new Set(['P1001', 'P1002', 'P1008', 'P1011', 'P1017', 'P2024', 'P2028', 'P2034', 'P2037']);
+const PRISMA_UNAVAILABLE = new Set([
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1011',
+  'P1017',
+  'P2024',
+  'P2028',
+  'P2034',
+  'P2037',
+]);
 /** Node sockets, and SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), 25006 (read-only), 40 (rollback). */
-const SYSTEM_UNAVAILABLE = /^(ECONN\w+|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|08\w{3}|53\w{3}|57P\w{2}|25006|40\w{3})$/;
-const WORDS_UNAVAILABLE = /connection (terminated|timeout)|timeout exceeded when trying to connect|socket hang up/i;
+const SYSTEM_UNAVAILABLE =
+  /^(ECONN\w+|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|08\w{3}|53\w{3}|57P\w{2}|25006|40\w{3})$/;
+const WORDS_UNAVAILABLE =
+  /connection (terminated|timeout)|timeout exceeded when trying to connect|socket hang up/i;
 
 const STATUS_CODES: Record<number, string> = {
   400: 'bad_request',
@@ -24,8 +36,10 @@ export function isTransient(error: unknown): boolean {
     if (at instanceof ApplicationError) return at.status === 503;
     if (at instanceof Prisma.PrismaClientInitializationError) return true;
     const { code, $metadata } = at as { code?: unknown; $metadata?: { httpStatusCode?: number } };
-    if (typeof code === 'string' && (PRISMA_UNAVAILABLE.has(code) || SYSTEM_UNAVAILABLE.test(code))) return true;
-    if (at.name === 'TimeoutError' || at.name === 'AbortError' || WORDS_UNAVAILABLE.test(at.message)) return true;
+    if (typeof code === 'string' && (PRISMA_UNAVAILABLE.has(code) || SYSTEM_UNAVAILABLE.test(code)))
+      return true;
+    if (at.name === 'TimeoutError' || at.name === 'AbortError' || WORDS_UNAVAILABLE.test(at.message))
+      return true;
     if (($metadata?.httpStatusCode ?? 0) >= 500 || $metadata?.httpStatusCode === 429) return true;
     const adapter = (at as { meta?: { driverAdapterError?: unknown } }).meta?.driverAdapterError;
     if (adapter instanceof Error && adapter !== at && isTransient(adapter)) return true;
@@ -39,9 +53,12 @@ export function isTransient(error: unknown): boolean {
 export function toApplicationError(error: unknown): ApplicationError {
   if (error instanceof ApplicationError) return error;
   if (isTransient(error)) return unavailable(error);
-  const status = error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown })?.statusCode;
+  const status =
+    error instanceof HttpException ? error.getStatus() : (error as { statusCode?: unknown })?.statusCode;
   if (typeof status === 'number' && status >= 400 && status < 500)
-    return new ApplicationError(STATUS_CODES[status] ?? 'bad_request', status, clientMessage(status, error), { cause: error });
+    return new ApplicationError(STATUS_CODES[status] ?? 'bad_request', status, clientMessage(status, error), {
+      cause: error,
+    });
   return new ApplicationError('internal_error', 500, 'Something went wrong on our side.', { cause: error });
 }
 

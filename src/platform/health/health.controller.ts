@@ -48,7 +48,10 @@ export class HealthController {
     // The queue only makes things fast: without it we are slow, not out of order.
     const ready = database && storage;
     if (!ready) reply.code(503).header('retry-after', '2');
-    return { status: ready ? 'ok' : 'unavailable', dependencies: { database: word(database), storage: word(storage), queue: word(queue) } };
+    return {
+      status: ready ? 'ok' : 'unavailable',
+      dependencies: { database: word(database), storage: word(storage), queue: word(queue) },
+    };
   }
 
   @Get('metrics')

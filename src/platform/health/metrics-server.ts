@@ -10,5 +10,7 @@ export function startMetricsServer(host: string, port: number): Promise<Server> 
       () => response.writeHead(500).end(),
     );
   });
-  return new Promise((resolve, reject) => server.once('error', reject).listen(port, host, () => resolve(server)));
+  return new Promise((resolve, reject) =>
+    server.once('error', reject).listen(port, host, () => resolve(server)),
+  );
 }

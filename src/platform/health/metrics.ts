@@ -12,7 +12,12 @@ const requests = new Histogram({
   registers: [metrics],
 });
 
-export function observeRequest(request: { operation: string; method: string; status: number; seconds: number }): void {
+export function observeRequest(request: {
+  operation: string;
+  method: string;
+  status: number;
+  seconds: number;
+}): void {
   const status = `${Math.floor(request.status / 100)}xx`;
   requests.observe({ operation: request.operation, method: request.method, status }, request.seconds);
 }

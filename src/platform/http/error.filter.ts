@@ -15,7 +15,8 @@ export class ErrorFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const error = toApplicationError(thrown);
     request.context.error = error;
-    if (error.status >= 500) request.log.error({ requestId: request.context.info.requestId, cause: causeForLog(error) }, error.code);
+    if (error.status >= 500)
+      request.log.error({ requestId: request.context.info.requestId, cause: causeForLog(error) }, error.code);
     if (reply.sent) return;
     const format = formatFor(this.formats, request.url);
     void reply

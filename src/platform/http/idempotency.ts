@@ -30,16 +30,35 @@ export class IdempotencyService {
   async earlier(tx: Transaction, claim: Claim): Promise<string | undefined> {
     const where = this.identify(claim);
     if (!where) return undefined;
-    const lock = [where.organizationId, where.principalId, where.operation, where.keyHash.toString('hex')].join(' ');
-    const [held] = await tx.$queryRaw<{ free: boolean }[]>`SELECT pg_try_advisory_xact_lock(hashtextextended(${lock}, 0)) AS free`;
-    if (!held?.free) throw new ApplicationError('idempotency_conflict', 409, 'A request with this Idempotency-Key is being processed.');
+    const lock = [
+      where.organizationId,
+      where.principalId,
+      where.operation,
+      where.keyHash.toString('hex'),
+    ].join(' ');
+    const [held] = await tx.$queryRaw<
+      { free: boolean }[]
+    >`SELECT pg_try_advisory_xact_lock(hashtextextended(${lock}, 0)) AS free`;
+    if (!held?.free)
+      throw new ApplicationError(
+        'idempotency_conflict',
+        409,
+        'A request with this Idempotency-Key is being processed.',
+      );
 
     const found = await tx.idempotencyKey.findUnique({
-      where: { organizationId_principalId_operation_keyHash: { ...where, keyHash: Uint8Array.from(where.keyHash) } },
+      where: {
+        organizationId_principalId_operation_keyHash: { ...where, keyHash: Uint8Array.from(where.keyHash) },
+      },
     });
-    if (!found || found.createdAt.getTime() < this.clock.now().getTime() - IDEMPOTENCY_LIFETIME_MS) return undefined;
+    if (!found || found.createdAt.getTime() < this.clock.now().getTime() - IDEMPOTENCY_LIFETIME_MS)
+      return undefined;
     if (Buffer.from(found.requestHash).equals(hashBody(claim.body))) return found.resourceId;
-    throw new ApplicationError('idempotency_mismatch', 422, 'This Idempotency-Key was used with another request body.');
+    throw new ApplicationError(
+      'idempotency_mismatch',
+      422,
+      'This Idempotency-Key was used with another request body.',
+    );
   }
 
   /** Remembers what was created, in the transaction that created it. */
@@ -47,7 +66,11 @@ export class IdempotencyService {
     const where = this.identify(claim);
     if (!where) return;
     const key = { ...where, keyHash: Uint8Array.from(where.keyHash) };
-    const outcome = { requestHash: Uint8Array.from(hashBody(claim.body)), resourceId, createdAt: this.clock.now() };
+    const outcome = {
+      requestHash: Uint8Array.from(hashBody(claim.body)),
+      resourceId,
+      createdAt: this.clock.now(),
+    };
     await tx.idempotencyKey.upsert({
       where: { organizationId_principalId_operation_keyHash: key },
       create: { ...key, ...outcome },
@@ -57,8 +80,16 @@ export class IdempotencyService {
 
   private identify({ caller, operation, key }: Claim) {
     if (key === undefined) return undefined;
-    if (!KEY.test(key)) throw validationError([{ path: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' }]);
-    return { organizationId: caller.principal.organizationId, principalId: caller.principal.id, operation, keyHash: sha256(key) };
+    if (!KEY.test(key))
+      throw validationError([
+        { path: 'Idempotency-Key', message: 'must be 1 to 255 visible ASCII characters' },
+      ]);
+    return {
+      organizationId: caller.principal.organizationId,
+      principalId: caller.principal.id,
+      operation,
+      keyHash: sha256(key),
+    };
   }
 }
 

@@ -20,7 +20,9 @@ export class RateLimitGuard implements CanActivate {
     const http = context.switchToHttp();
     const { context: known, ip } = http.getRequest<FastifyRequest>();
     if (known.operation?.audited === 'never') return true;
-    const outcome = await this.limiter.consume(known.principal?.id ?? ip).catch((refused: unknown) => refused as RateLimiterRes);
+    const outcome = await this.limiter
+      .consume(known.principal?.id ?? ip)
+      .catch((refused: unknown) => refused as RateLimiterRes);
     const reset = Math.ceil(outcome.msBeforeNext / 1000);
     const limits = {
       'ratelimit-limit': String(this.config.RATE_LIMIT_PER_MINUTE),

@@ -53,5 +53,6 @@ export const CurrentCaller = createParamDecorator((_: unknown, context: Executio
 
 /** What the transport knows of the request; for public routes, which have no caller. */
 export const CurrentRequest = createParamDecorator(
-  (_: unknown, context: ExecutionContext): RequestInfo => context.switchToHttp().getRequest<FastifyRequest>().context.info,
+  (_: unknown, context: ExecutionContext): RequestInfo =>
+    context.switchToHttp().getRequest<FastifyRequest>().context.info,
 );

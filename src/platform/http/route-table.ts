@@ -15,7 +15,11 @@ export interface Route {
  * Every route of every controller, with its operation. Throws when one names none: a forgotten `@Requires` fails the
  * boot. The cross-tenant and permission tests are generated from this table.
  */
-export function readRouteTable(discovery: DiscoveryService, scanner: MetadataScanner, reflector: Reflector): Route[] {
+export function readRouteTable(
+  discovery: DiscoveryService,
+  scanner: MetadataScanner,
+  reflector: Reflector,
+): Route[] {
   const undecorated: string[] = [];
   const routes: Route[] = [];
   for (const { instance, metatype } of discovery.getControllers()) {
@@ -39,6 +43,8 @@ export function readRouteTable(discovery: DiscoveryService, scanner: MetadataSca
     }
   }
   if (undecorated.length > 0)
-    throw new Error(`Routes without @Requires or @Public: ${undecorated.join(', ')}. A route is closed until it says who may use it.`);
+    throw new Error(
+      `Routes without @Requires or @Public: ${undecorated.join(', ')}. A route is closed until it says who may use it.`,
+    );
   return routes;
 }

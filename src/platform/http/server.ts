@@ -14,7 +14,11 @@ const DEFAULT_BODY_LIMIT = 256 * 1024;
 export type BodyLimits = Record<string, number>;
 
 /** Fastify as every surface needs it: request context, security headers, body limits, one log line a request. */
-export async function createHttpAdapter(config: ConfigValues, logger: Logger, bodyLimits: BodyLimits): Promise<FastifyAdapter> {
+export async function createHttpAdapter(
+  config: ConfigValues,
+  logger: Logger,
+  bodyLimits: BodyLimits,
+): Promise<FastifyAdapter> {
   const server = Fastify({
     loggerInstance: logger,
     disableRequestLogging: true, // the default lines hold URLs, and those hold share tokens and study UIDs
@@ -30,7 +34,13 @@ export async function createHttpAdapter(config: ConfigValues, logger: Logger, bo
   });
   await server.register(helmet, {
     contentSecurityPolicy: {
-      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], formAction: ["'self'"], baseUri: ["'none'"], upgradeInsecureRequests: null },
+      directives: {
+        defaultSrc: ["'none'"],
+        frameAncestors: ["'none'"],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        upgradeInsecureRequests: null,
+      },
       useDefaults: false,
     },
     referrerPolicy: { policy: 'no-referrer' },
@@ -51,7 +61,12 @@ function followRequests(server: FastifyInstance): void {
   server.addHook('onResponse', (request, reply, done) => {
     const { info, operation, principal, error } = request.context;
     const route = request.routeOptions.url ?? 'unknown';
-    observeRequest({ operation: operation?.name ?? 'none', method: request.method, status: reply.statusCode, seconds: reply.elapsedTime / 1000 });
+    observeRequest({
+      operation: operation?.name ?? 'none',
+      method: request.method,
+      status: reply.statusCode,
+      seconds: reply.elapsedTime / 1000,
+    });
     request.log.info(
       {
         requestId: info.requestId,

@@ -9,7 +9,11 @@ export function causeForLog(error: unknown): unknown {
     chain.push({
       name: at.name,
       ...(typeof code === 'string' && { code }),
-      stack: (at.stack ?? '').split('\n').filter((line) => line.trimStart().startsWith('at ')).slice(0, 8).map((line) => line.trim()),
+      stack: (at.stack ?? '')
+        .split('\n')
+        .filter((line) => line.trimStart().startsWith('at '))
+        .slice(0, 8)
+        .map((line) => line.trim()),
     });
   }
   return chain;

@@ -34,7 +34,9 @@ export class Enqueuer {
       opts: { ...JOB_OPTIONS, jobId: job.id(payload) },
     }));
     const added = queue.addBulk(bulk).catch((error: Error) => {
-      this.logger.warn(`${bulk.length} ${job.name} jobs were not queued (${error.message}); the reconciler will find them`);
+      this.logger.warn(
+        `${bulk.length} ${job.name} jobs were not queued (${error.message}); the reconciler will find them`,
+      );
     });
     await Promise.race([added, elapsed(ENQUEUE_LIMIT_MS)]);
   }

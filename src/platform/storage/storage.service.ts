@@ -40,7 +40,11 @@ export class StorageService implements OnModuleDestroy {
       // Otherwise the CRC of an empty body is computed for requests that stream one later.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: 3_000, requestTimeout: 60_000, httpAgent: { keepAlive: true, maxSockets: 64 } },
+      requestHandler: {
+        connectionTimeout: 3_000,
+        requestTimeout: 60_000,
+        httpAgent: { keepAlive: true, maxSockets: 64 },
+      },
     });
   }
 
@@ -56,7 +60,12 @@ export class StorageService implements OnModuleDestroy {
   async head(key: string): Promise<ObjectFacts | undefined> {
     try {
       const found = await this.client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key }));
-      return { key, size: found.ContentLength ?? 0, etag: found.ETag ?? '', modifiedAt: found.LastModified ?? new Date(0) };
+      return {
+        key,
+        size: found.ContentLength ?? 0,
+        etag: found.ETag ?? '',
+        modifiedAt: found.LastModified ?? new Date(0),
+      };
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
@@ -64,7 +73,10 @@ export class StorageService implements OnModuleDestroy {
   }
 
   /** Pages of what lies under the prefix, in the order of the keys, after `startAfter` and up to `last` inclusive. */
-  async *list(prefix: string, range: { startAfter?: string; last?: string } = {}): AsyncGenerator<ObjectFacts[]> {
+  async *list(
+    prefix: string,
+    range: { startAfter?: string; last?: string } = {},
+  ): AsyncGenerator<ObjectFacts[]> {
     let token: string | undefined;
     do {
       const page = await this.client.send(
@@ -122,7 +134,9 @@ export class StorageService implements OnModuleDestroy {
   async delete(keys: string[]): Promise<void> {
     for (let from = 0; from < keys.length; from += MAX_KEYS_PER_DELETE) {
       const Objects = keys.slice(from, from + MAX_KEYS_PER_DELETE).map((Key) => ({ Key }));
-      const result = await this.client.send(new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }));
+      const result = await this.client.send(
+        new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }),
+      );
       const kept = result.Errors?.[0];
       if (kept) throw new Error(`The bucket kept ${result.Errors!.length} objects: ${kept.Code}`);
     }

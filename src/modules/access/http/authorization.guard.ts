@@ -16,7 +16,13 @@ export class AuthorizationGuard implements CanActivate {
 
     const { principal, ability, scopes } = await this.access.grantsOf(credential);
     known.principal = principal;
-    known.caller = { principal, ability, scopes, request: info, ...(credential.expiresAt && { expiresAt: credential.expiresAt }) };
+    known.caller = {
+      principal,
+      ability,
+      scopes,
+      request: info,
+      ...(credential.expiresAt && { expiresAt: credential.expiresAt }),
+    };
     if (operation.scope && !scopes.includes(operation.scope)) throw insufficientScope(operation);
     if (!ability.can(operation.name, operation.subject)) throw forbidden(operation);
     return true;

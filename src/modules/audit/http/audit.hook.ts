@@ -13,7 +13,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * Writes the event of every read, denial and failure BEFORE the response leaves. When the ledger cannot be written the
  * caller gets a 503 instead of the answer: nothing is told that was not recorded.
  */
-export function auditResponses(server: FastifyInstance, audit: AuditService, formats: ErrorFormat[]): SuppressedFailures {
+export function auditResponses(
+  server: FastifyInstance,
+  audit: AuditService,
+  formats: ErrorFormat[],
+): SuppressedFailures {
   const suppressed = new SuppressedFailures(audit);
   server.addHook('onSend', async (request, reply, payload) => {
     const entry = eventOf(request, reply);
@@ -28,8 +32,12 @@ export function auditResponses(server: FastifyInstance, audit: AuditService, for
       const format = formatFor(formats, request.url);
       const error = unavailable(cause);
       request.context.error = error;
-      for (const name of ['location', 'set-cookie', 'content-length', 'content-encoding']) reply.removeHeader(name);
-      reply.code(error.status).headers({ 'cache-control': 'no-store', ...format.headers, ...error.headers }).type(format.contentType);
+      for (const name of ['location', 'set-cookie', 'content-length', 'content-encoding'])
+        reply.removeHeader(name);
+      reply
+        .code(error.status)
+        .headers({ 'cache-control': 'no-store', ...format.headers, ...error.headers })
+        .type(format.contentType);
       return renderError(format, error, requestId);
     }
   });
@@ -45,7 +53,9 @@ function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | und
   const { id } = (request.params ?? {}) as { id?: string };
   return {
     organizationId: principal?.organizationId ?? PLATFORM_ORGANIZATION,
-    actor: principal ? { kind: principal.kind, id: principal.id, label: principal.label } : { kind: 'anonymous' },
+    actor: principal
+      ? { kind: principal.kind, id: principal.id, label: principal.label }
+      : { kind: 'anonymous' },
     action: operation.name,
     outcome,
     resource: { type: operation.subject, ...(id && UUID.test(id) && { id: id.toLowerCase() }) },

@@ -10,7 +10,13 @@ import { invalidToken } from '../auth.errors.js';
 import { SIGNING_ALGORITHM, SigningKeysService } from '../signing-keys.service.js';
 import { ACCESS_TOKEN_TYPE, TokensService } from '../tokens.service.js';
 
-const claimsSchema = z.object({ sub: z.uuid(), org: z.uuid(), scope: z.string(), exp: z.number(), jti: z.string() });
+const claimsSchema = z.object({
+  sub: z.uuid(),
+  org: z.uuid(),
+  scope: z.string(),
+  exp: z.number(),
+  jti: z.string(),
+});
 
 /** Access tokens (RFC 9068): pinned algorithm, issuer, audience, and the `typ` that passport-jwt does not look at. */
 @Injectable()

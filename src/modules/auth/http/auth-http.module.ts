@@ -3,5 +3,10 @@ import { AuthModule } from '../auth.module.js';
 import { AccessTokenStrategy } from './access-token.strategy.js';
 import { OauthController } from './oauth.controller.js';
 
-@Module({ imports: [AuthModule], controllers: [OauthController], providers: [AccessTokenStrategy], exports: [AuthModule] })
+@Module({
+  imports: [AuthModule],
+  controllers: [OauthController],
+  providers: [AccessTokenStrategy],
+  exports: [AuthModule],
+})
 export class AuthHttpModule {}

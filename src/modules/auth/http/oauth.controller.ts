@@ -7,7 +7,14 @@ import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { CurrentCaller, CurrentRequest } from '../../../platform/http/request-context.js';
 import { invalidRequest, unsupportedGrantType } from '../auth.errors.js';
-import { type TokenInspection, type TokenRequest, type TokenResponse, tokenInspectionSchema, tokenRequestSchema, tokenResponseSchema } from '../auth.schemas.js';
+import {
+  type TokenInspection,
+  type TokenRequest,
+  type TokenResponse,
+  tokenInspectionSchema,
+  tokenRequestSchema,
+  tokenResponseSchema,
+} from '../auth.schemas.js';
 import { readClientCredentials } from '../client-credentials.js';
 import { SIGNING_ALGORITHM, SigningKeysService } from '../signing-keys.service.js';
 import { TokensService } from '../tokens.service.js';
@@ -72,7 +79,11 @@ export class OauthController {
   @Header('cache-control', 'no-store')
   @Requires('tokens:inspect')
   @ApiOperation({ summary: 'What the presented token is' })
-  @ApiResponse({ status: 200, description: 'Principal, organization, scopes, expiry', standardSchema: tokenInspectionSchema })
+  @ApiResponse({
+    status: 200,
+    description: 'Principal, organization, scopes, expiry',
+    standardSchema: tokenInspectionSchema,
+  })
   inspect(@CurrentCaller() { principal, scopes, expiresAt }: Caller): TokenInspection {
     return {
       principal: { kind: principal.kind, id: principal.id, name: principal.label },
@@ -109,7 +120,11 @@ export class OauthController {
     };
   }
 
-  private grant(authorization: string | undefined, given: TokenRequest, request: RequestInfo): Promise<TokenResponse> {
+  private grant(
+    authorization: string | undefined,
+    given: TokenRequest,
+    request: RequestInfo,
+  ): Promise<TokenResponse> {
     const credentials = readClientCredentials(authorization, given);
     if ((given.grant_type ?? 'client_credentials') !== 'client_credentials') throw unsupportedGrantType();
     return this.tokens.issue(credentials, given.scope, request);

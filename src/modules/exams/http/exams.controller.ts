@@ -41,8 +41,16 @@ export class ExamsController {
   @Header('cache-control', 'no-store')
   @Requires('exams:create')
   @ApiOperation({ summary: 'Create an exam and get a presigned PUT for each file' })
-  @ApiHeader({ name: 'Idempotency-Key', required: false, description: 'Makes a retry create nothing twice, for 24 h' })
-  @ApiResponse({ status: 201, description: 'One URL a file, good for 900 s', standardSchema: issuedExamSchema })
+  @ApiHeader({
+    name: 'Idempotency-Key',
+    required: false,
+    description: 'Makes a retry create nothing twice, for 24 h',
+  })
+  @ApiResponse({
+    status: 201,
+    description: 'One URL a file, good for 900 s',
+    standardSchema: issuedExamSchema,
+  })
   create(
     @CurrentCaller() caller: Caller,
     @Body({ schema: createExamSchema }) input: CreateExam,
@@ -57,7 +65,10 @@ export class ExamsController {
   @Requires('exams:issue-urls')
   @ApiOperation({ summary: 'Fresh URLs, only for the files that have not landed' })
   @ApiResponse({ status: 200, description: 'One URL a missing file', standardSchema: issuedExamSchema })
-  issueUrls(@CurrentCaller() caller: Caller, @Param('id', { schema: examIdSchema }) id: string): Promise<IssuedExam> {
+  issueUrls(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: examIdSchema }) id: string,
+  ): Promise<IssuedExam> {
     return this.exams.issueUrls(caller, id);
   }
 
@@ -67,7 +78,10 @@ export class ExamsController {
   @ApiOperation({ summary: 'Mark the exam ready; the same answer each time' })
   @ApiResponse({ status: 200, description: 'Every file has landed', standardSchema: confirmedExamSchema })
   @ApiResponse({ status: 409, description: 'Files are missing; the message names them' })
-  confirm(@CurrentCaller() caller: Caller, @Param('id', { schema: examIdSchema }) id: string): Promise<ConfirmedExam> {
+  confirm(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: examIdSchema }) id: string,
+  ): Promise<ConfirmedExam> {
     return this.exams.confirm(caller, id);
   }
 
@@ -76,7 +90,10 @@ export class ExamsController {
   @Requires('exams:list')
   @ApiOperation({ summary: 'Exams, newest first' })
   @ApiResponse({ status: 200, description: 'A page', standardSchema: examPageSchema })
-  list(@CurrentCaller() caller: Caller, @Query({ schema: listExamsSchema }) query: ListExams): Promise<ExamPage> {
+  list(
+    @CurrentCaller() caller: Caller,
+    @Query({ schema: listExamsSchema }) query: ListExams,
+  ): Promise<ExamPage> {
     return this.queries.list(caller, query);
   }
 
@@ -85,7 +102,10 @@ export class ExamsController {
   @Requires('exams:read')
   @ApiOperation({ summary: 'An exam with its files and what became of each' })
   @ApiResponse({ status: 200, description: 'The exam', standardSchema: examDetailSchema })
-  detail(@CurrentCaller() caller: Caller, @Param('id', { schema: examIdSchema }) id: string): Promise<ExamDetail> {
+  detail(
+    @CurrentCaller() caller: Caller,
+    @Param('id', { schema: examIdSchema }) id: string,
+  ): Promise<ExamDetail> {
     return this.queries.detail(caller, id);
   }
 

@@ -1,4 +1,17 @@
-import { Body, Controller, Get, Header, Headers, HttpCode, Inject, Param, Post, Query, Redirect, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Get,
+  Header,
+  Headers,
+  HttpCode,
+  Inject,
+  Param,
+  Post,
+  Query,
+  Redirect,
+  Res,
+} from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -86,7 +99,8 @@ export class SharePageController {
     @CurrentRequest() request: RequestInfo,
   ): Promise<{ url: string }> {
     const link = await this.links.resolve(token);
-    if (!this.links.isUnlocked(link, readCookie(cookies, this.cookieName(link)))) return { url: `/share/${token}` };
+    if (!this.links.isUnlocked(link, readCookie(cookies, this.cookieName(link))))
+      return { url: `/share/${token}` };
     return { url: await this.shared.download(link, id, request) };
   }
 

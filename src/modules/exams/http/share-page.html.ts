@@ -21,7 +21,12 @@ const SUMMARIES: Record<ExamDetail['ingestion_status'], string> = {
   failed: 'None of the files could be accepted.',
 };
 
-const mark = html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><path d="M5 11V7a2 2 0 0 1 2-2h4M21 5h4a2 2 0 0 1 2 2v4M27 21v4a2 2 0 0 1-2 2h-4M11 27H7a2 2 0 0 1-2-2v-4" /><path class="bar" d="M9 16h14M12 11.5h8M12 20.5h8" /></svg>`;
+const mark = html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
+  <path
+    d="M5 11V7a2 2 0 0 1 2-2h4M21 5h4a2 2 0 0 1 2 2v4M27 21v4a2 2 0 0 1-2 2h-4M11 27H7a2 2 0 0 1-2-2v-4"
+  />
+  <path class="bar" d="M9 16h14M12 11.5h8M12 20.5h8" />
+</svg>`;
 
 /** The branded page of one exam: what it is, what became of each file, and the way to each. */
 export function sharePage(exam: ExamDetail, token: string, page: number): Html {
@@ -42,7 +47,14 @@ export function sharePage(exam: ExamDetail, token: string, page: number): Html {
         <h1>${exam.name}</h1>
         <p class="patient">${exam.patient_name}</p>
         <dl>
-          ${facts.map(([term, value]) => value && html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}
+          ${facts.map(
+            ([term, value]) =>
+              value &&
+              html`<div>
+                <dt>${term}</dt>
+                <dd>${value}</dd>
+              </div>`,
+          )}
         </dl>
       </section>
       <section class="summary" aria-label="Progress">
@@ -68,7 +80,15 @@ export function passwordPage(token: string, wrong: boolean): Html {
       <p class="lead">Enter the password you were given together with the link.</p>
       <form method="post" action="/share/${token}">
         <label for="password">Password</label>
-        <input id="password" name="password" type="password" required autofocus autocomplete="off" maxlength="128" />
+        <input
+          id="password"
+          name="password"
+          type="password"
+          required
+          autofocus
+          autocomplete="off"
+          maxlength="128"
+        />
         ${wrong && html`<p class="wrong" role="alert">That is not the password of this link.</p>`}
         <button type="submit">Open the exam</button>
       </form>
@@ -83,7 +103,14 @@ export function errorPage(status: number, message: string): Html {
     status === 404
       ? 'It may have expired, been replaced or been withdrawn. Ask whoever sent it for a new one.'
       : message;
-  return layout(title, html`<section class="head narrow"><p class="eyebrow">Shared exam</p><h1>${title}</h1><p class="lead">${hint}</p></section>`);
+  return layout(
+    title,
+    html`<section class="head narrow">
+      <p class="eyebrow">Shared exam</p>
+      <h1>${title}</h1>
+      <p class="lead">${hint}</p>
+    </section>`,
+  );
 }
 
 function fileLine(file: ExamFile, token: string): Html {
@@ -99,7 +126,9 @@ function fileLine(file: ExamFile, token: string): Html {
 
 function pager(token: string, current: number, pages: number): Html {
   const link = (page: number, label: string) =>
-    page >= 1 && page <= pages ? html`<a href="/share/${token}?page=${page}">${label}</a>` : html`<span></span>`;
+    page >= 1 && page <= pages
+      ? html`<a href="/share/${token}?page=${page}">${label}</a>`
+      : html`<span></span>`;
   return html`<nav class="pager" aria-label="Pages">
     ${link(current - 1, 'Previous')}<span>Page ${current} of ${pages}</span>${link(current + 1, 'Next')}
   </nav>`;
@@ -117,7 +146,9 @@ function layout(title: string, body: Html): Html {
         <link rel="stylesheet" href="/assets/share.css" />
       </head>
       <body>
-        <header><span class="brand">${mark}Scandock</span><span class="notice">Not for diagnostic use</span></header>
+        <header>
+          <span class="brand">${mark}Scandock</span><span class="notice">Not for diagnostic use</span>
+        </header>
         <main>${body}</main>
         <footer>
           <p>Images on this page are for information only and must not be used for diagnosis.</p>

@@ -62,7 +62,11 @@ export class PurgeService {
   }
 
   /** The row lock makes a registration of equal content wait; it then finds the mark and keeps its own copy. */
-  private async markUnreferenced(tx: Transaction, organizationId: string, uploadIds: string[]): Promise<void> {
+  private async markUnreferenced(
+    tx: Transaction,
+    organizationId: string,
+    uploadIds: string[],
+  ): Promise<void> {
     const objects = await tx.$queryRaw<{ id: string }[]>`
       SELECT o.id FROM stored_object o
       WHERE o.organization_id = ${organizationId}::uuid AND o.purging_at IS NULL AND o.id IN (
@@ -78,14 +82,19 @@ export class PurgeService {
 
   /** Bytes first, row after: a crash between leaves a row that is tried again, never bytes without a row. */
   private async removeMarkedObjects(): Promise<void> {
-    const rows = await this.database.outside.$queryRaw<{ id: string; organization_id: string; key: string }[]>`
+    const rows = await this.database.outside.$queryRaw<
+      { id: string; organization_id: string; key: string }[]
+    >`
       SELECT * FROM reconcile_purging(${this.ago(MARKED_LIFETIME_MS)}::timestamptz, ${BATCH}::int)`;
     await this.storage.delete(rows.map(({ key }) => key));
     for (const [organizationId, objects] of byOrganization(rows))
-      await this.database.withOrganization(organizationId, (tx) => tx.$executeRaw`
+      await this.database.withOrganization(
+        organizationId,
+        (tx) => tx.$executeRaw`
         DELETE FROM stored_object o
         WHERE o.organization_id = ${organizationId}::uuid AND o.id = ANY (${objects.map(({ id }) => id)}::uuid[])
-          AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.organization_id = o.organization_id AND u.stored_object_id = o.id)`);
+          AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.organization_id = o.organization_id AND u.stored_object_id = o.id)`,
+      );
   }
 
   /** Given up in the ledger first, so that a stalled worker can no longer win with a copy that is about to vanish. */
@@ -93,17 +102,26 @@ export class PurgeService {
     const rows = await this.database.outside.$queryRaw<Copy[]>`
       SELECT * FROM reconcile_copies(${this.ago(COPY_LIFETIME_MS)}::timestamptz, ${BATCH}::int)`;
     for (const [organizationId, copies] of byOrganization(rows)) {
-      const wanted = { ids: copies.map(({ upload_id }) => upload_id), attempts: copies.map(({ attempt }) => attempt) };
-      const abandoned = await this.database.withOrganization(organizationId, (tx) => tx.$queryRaw<Copy[]>`
+      const wanted = {
+        ids: copies.map(({ upload_id }) => upload_id),
+        attempts: copies.map(({ attempt }) => attempt),
+      };
+      const abandoned = await this.database.withOrganization(
+        organizationId,
+        (tx) => tx.$queryRaw<Copy[]>`
         UPDATE object_copy c SET abandoned_at = ${this.clock.now()}::timestamptz
         FROM unnest(${wanted.ids}::uuid[], ${wanted.attempts}::int[]) AS w(id, attempt)
         WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt
-        RETURNING c.organization_id, c.upload_id, c.attempt, c.key`);
+        RETURNING c.organization_id, c.upload_id, c.attempt, c.key`,
+      );
       await this.storage.delete(abandoned.map(({ key }) => key));
-      await this.database.withOrganization(organizationId, (tx) => tx.$executeRaw`
+      await this.database.withOrganization(
+        organizationId,
+        (tx) => tx.$executeRaw`
         DELETE FROM object_copy c
         USING unnest(${abandoned.map(({ upload_id }) => upload_id)}::uuid[], ${abandoned.map(({ attempt }) => attempt)}::int[]) AS w(id, attempt)
-        WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt`);
+        WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt`,
+      );
     }
   }
 

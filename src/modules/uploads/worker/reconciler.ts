@@ -1,4 +1,10 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
 import { Clock } from '../../../platform/clock/clock.js';
 import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
@@ -126,7 +132,9 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async summarize(): Promise<void> {
     const now = this.clock.now().getTime();
-    const rows = await this.database.outside.$queryRaw<{ state: string; records: bigint; oldest: Date; parked: bigint }[]>`
+    const rows = await this.database.outside.$queryRaw<
+      { state: string; records: bigint; oldest: Date; parked: bigint }[]
+    >`
       SELECT * FROM ledger_summary()`;
     ledgerRecords.reset();
     ledgerOldestSeconds.reset();
@@ -143,12 +151,14 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
     this.housekeptAt = now.getTime();
     const forgotten = new Date(now.getTime() - IDEMPOTENCY_LIFETIME_MS);
     await this.database.outside.$queryRaw`SELECT sweep_idempotency_keys(${forgotten}::timestamptz)`;
-    await this.database.outside.$queryRaw`SELECT audit_ensure_partitions(${now}::date, ${PARTITIONS_AHEAD_MONTHS}::int)::text`;
+    await this.database.outside
+      .$queryRaw`SELECT audit_ensure_partitions(${now}::date, ${PARTITIONS_AHEAD_MONTHS}::int)::text`;
   }
 }
 
 function idsByOrganization(rows: Row[]): Map<string, string[]> {
   const groups = new Map<string, string[]>();
-  for (const { id, organization_id } of rows) groups.set(organization_id, [...(groups.get(organization_id) ?? []), id]);
+  for (const { id, organization_id } of rows)
+    groups.set(organization_id, [...(groups.get(organization_id) ?? []), id]);
   return groups;
 }

@@ -41,7 +41,9 @@ interface KeptObject {
  */
 @Injectable()
 export class SettlementService {
-  private readonly commits = new GroupCommit<Verdict, void>((organizationId, verdicts) => this.commit(organizationId, verdicts));
+  private readonly commits = new GroupCommit<Verdict, void>((organizationId, verdicts) =>
+    this.commit(organizationId, verdicts),
+  );
 
   constructor(
     private readonly database: DatabaseService,
@@ -56,10 +58,13 @@ export class SettlementService {
   }
 
   private async commit(organizationId: string, verdicts: Verdict[]): Promise<void[]> {
-    const events = await this.database.withOrganization(organizationId, (tx) => this.write(tx, organizationId, verdicts));
+    const events = await this.database.withOrganization(organizationId, (tx) =>
+      this.write(tx, organizationId, verdicts),
+    );
     for (const { action, detail } of events) {
       if (action === 'uploads:register') uploadsSettled.inc({ state: 'registered', rule: '' });
-      if (action === 'uploads:reject') uploadsSettled.inc({ state: 'rejected', rule: (detail as { rule: string }).rule });
+      if (action === 'uploads:reject')
+        uploadsSettled.inc({ state: 'rejected', rule: (detail as { rule: string }).rule });
     }
     return verdicts.map(() => undefined);
   }
@@ -67,7 +72,11 @@ export class SettlementService {
   private async write(tx: Transaction, organizationId: string, verdicts: Verdict[]): Promise<AuditEntry[]> {
     const now = this.clock.now();
     const accepted = verdicts.filter((verdict): verdict is AcceptedVerdict => 'sha256' in verdict.outcome);
-    await this.registrar.lock(tx, organizationId, accepted.map(({ outcome }) => outcome.header));
+    await this.registrar.lock(
+      tx,
+      organizationId,
+      accepted.map(({ outcome }) => outcome.header),
+    );
 
     const moved = new Set(accepted.length > 0 ? await verify(tx, organizationId, accepted, now) : []);
     const verified = accepted.filter(({ uploadId }) => moved.has(uploadId));
@@ -75,16 +84,21 @@ export class SettlementService {
     const registrations = await this.registrar.register(
       tx,
       organizationId,
-      verified.map(({ uploadId, outcome }, index) => ({ uploadId, storedObjectId: kept[index]!.id, header: outcome.header })),
+      verified.map(({ uploadId, outcome }, index) => ({
+        uploadId,
+        storedObjectId: kept[index]!.id,
+        header: outcome.header,
+      })),
     );
 
     const registered: (Registered & { verdict: Verdict })[] = [];
-    const rejected: (Verdict & { rejection: Rejection; storedObjectId?: string })[] = verdicts.flatMap((verdict) =>
-      'rejection' in verdict.outcome ? [{ ...verdict, ...verdict.outcome }] : [],
+    const rejected: (Verdict & { rejection: Rejection; storedObjectId?: string })[] = verdicts.flatMap(
+      (verdict) => ('rejection' in verdict.outcome ? [{ ...verdict, ...verdict.outcome }] : []),
     );
     registrations.forEach((registration, index) => {
       const verdict = verified[index]!;
-      if ('rejection' in registration) rejected.push({ ...verdict, rejection: registration.rejection, storedObjectId: kept[index]!.id });
+      if ('rejection' in registration)
+        rejected.push({ ...verdict, rejection: registration.rejection, storedObjectId: kept[index]!.id });
       else
         registered.push({
           verdict,
@@ -97,7 +111,10 @@ export class SettlementService {
     if (registered.length > 0) await register(tx, organizationId, registered, now);
     const refused = new Set(rejected.length > 0 ? await reject(tx, organizationId, rejected, now) : []);
 
-    const event = (verdict: Verdict, entry: Pick<AuditEntry, 'action' | 'detail' | 'studyRef'>): AuditEntry => ({
+    const event = (
+      verdict: Verdict,
+      entry: Pick<AuditEntry, 'action' | 'detail' | 'studyRef'>,
+    ): AuditEntry => ({
       organizationId,
       actor: { kind: 'system', id: 'worker' },
       outcome: 'success',
@@ -107,14 +124,19 @@ export class SettlementService {
     });
     const events = [
       ...verified.map((verdict) =>
-        event(verdict, { action: 'uploads:verify', detail: { size: verdict.outcome.size, attempt: verdict.attempt } }),
+        event(verdict, {
+          action: 'uploads:verify',
+          detail: { size: verdict.outcome.size, attempt: verdict.attempt },
+        }),
       ),
       ...registered.map(({ verdict, studyId, duplicate }) =>
         event(verdict, { action: 'uploads:register', studyRef: studyId, detail: { duplicate } }),
       ),
       ...rejected
         .filter(({ uploadId }) => refused.has(uploadId))
-        .map((verdict) => event(verdict, { action: 'uploads:reject', detail: { rule: verdict.rejection.rule } })),
+        .map((verdict) =>
+          event(verdict, { action: 'uploads:reject', detail: { rule: verdict.rejection.rule } }),
+        ),
     ];
     await this.audit.record(tx, ...events);
     return events;
@@ -124,14 +146,21 @@ export class SettlementService {
    * Keeps each content once. The winner's recorded copy becomes the stored object; the copy of content that was there
    * already stays recorded, for the sweeper. In the order of the hashes, so that two workers cannot wait for each other.
    */
-  private async keep(tx: Transaction, organizationId: string, verified: AcceptedVerdict[], now: Date): Promise<KeptObject[]> {
+  private async keep(
+    tx: Transaction,
+    organizationId: string,
+    verified: AcceptedVerdict[],
+    now: Date,
+  ): Promise<KeptObject[]> {
     if (verified.length === 0) return [];
     const candidates = new Map<string, AcceptedVerdict & { id: string }>();
     for (const verdict of verified) {
       const digest = verdict.outcome.sha256.toString('hex');
       if (!candidates.has(digest)) candidates.set(digest, { ...verdict, id: newId() });
     }
-    const ordered = [...candidates.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, candidate]) => candidate);
+    const ordered = [...candidates.entries()]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, candidate]) => candidate);
     const inserted = await tx.$queryRaw<{ id: string }[]>`
       INSERT INTO stored_object (id, organization_id, sha256, size, key, kind, created_at)
       SELECT o.id, ${organizationId}::uuid, decode(o.sha256, 'hex'), o.size, o.key, 'dicom', ${now}::timestamptz
@@ -158,7 +187,10 @@ export class SettlementService {
     return verified.map(({ uploadId, outcome }) => {
       const digest = outcome.sha256.toString('hex');
       const candidate = candidates.get(digest)!;
-      return { id: byDigest.get(digest)!, existed: !won.has(candidate.id) || candidate.uploadId !== uploadId };
+      return {
+        id: byDigest.get(digest)!,
+        existed: !won.has(candidate.id) || candidate.uploadId !== uploadId,
+      };
     });
   }
 }

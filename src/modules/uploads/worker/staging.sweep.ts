@@ -42,7 +42,9 @@ export class StagingSweep {
   private async sweep(page: ObjectFacts[]): Promise<void> {
     const now = this.clock.now().getTime();
     const ids = page.flatMap(({ key }) => parseStagingKey(key)?.uploadId ?? []);
-    const entries = await this.database.outside.$queryRaw<LedgerEntry[]>`SELECT * FROM reconcile_lookup(${ids}::uuid[])`;
+    const entries = await this.database.outside.$queryRaw<
+      LedgerEntry[]
+    >`SELECT * FROM reconcile_lookup(${ids}::uuid[])`;
     const ledger = new Map(entries.map((entry) => [entry.id, entry]));
 
     const landed = new Map<string, LandedFacts[]>();
@@ -64,7 +66,8 @@ export class StagingSweep {
         spent.push(object.key); // settled, and its URL can bring nothing new
       }
     }
-    for (const [organizationId, facts] of landed) await this.landing.land({ organizationId, actor: SYSTEM }, facts);
+    for (const [organizationId, facts] of landed)
+      await this.landing.land({ organizationId, actor: SYSTEM }, facts);
     await this.storage.delete(spent);
     if (orphans > 0) this.logger.warn(`${orphans} objects under ${STAGING_PREFIX} belong to no upload`);
   }

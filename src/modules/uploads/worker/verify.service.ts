@@ -68,7 +68,9 @@ export class VerifyService {
   async giveUp({ organizationId, uploadId }: VerifyUploadPayload, error: unknown): Promise<void> {
     if (isTransient(error)) return;
     const failure = { reason: (error as Error).name, limit: MAX_FAILURES, now: this.clock.now() };
-    const counted = await this.database.withOrganization(organizationId, (tx) => countFailure(tx, organizationId, uploadId, failure));
+    const counted = await this.database.withOrganization(organizationId, (tx) =>
+      countFailure(tx, organizationId, uploadId, failure),
+    );
     if (counted && counted.failures >= MAX_FAILURES && error instanceof ObjectMissing)
       await this.settlement.settle(organizationId, {
         uploadId,

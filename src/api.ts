@@ -21,7 +21,7 @@ export interface Api {
 }
 
 /** Builds the API without listening. Fails when a route names no operation. */
-export async function createApi(config: ConfigValues): Promise<Api> {
+export async function createApi(config: ConfigValues, { documentation = false } = {}): Promise<Api> {
   const logger = createLogger(config.LOG_LEVEL, 'api');
   const adapter = await createHttpAdapter(config, logger, BODY_LIMITS);
   const app = await NestFactory.create<NestFastifyApplication>(ApiModule.with(config), adapter, {
@@ -36,14 +36,14 @@ export async function createApi(config: ConfigValues): Promise<Api> {
   const suppressed = auditResponses(server, app.get(AuditService), ERROR_FORMATS);
   server.addHook('onClose', () => suppressed.close());
   const routes = readRouteTable(app.get(DiscoveryService), new MetadataScanner(), app.get(Reflector));
-  serveDocumentation(app, config);
+  if (documentation) serveDocumentation(app, config);
   await app.init();
   return { app, routes };
 }
 
 /** The API process. */
 export async function runApi(config: ConfigValues): Promise<NestFastifyApplication> {
-  const { app } = await createApi(config);
+  const { app } = await createApi(config, { documentation: true });
   await app.get(DatabaseService).assertConfined();
   await app.get(SigningKeysService).current();
   if (config.METRICS_PORT !== undefined) await startMetricsServer(config.HOST, config.METRICS_PORT);

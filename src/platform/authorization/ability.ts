@@ -3,7 +3,6 @@ import { createPrismaAbility, type PrismaQueryOf } from '@casl/prisma/runtime';
 import { z } from 'zod';
 import type { Prisma } from '../../generated/prisma/client.js';
 import { allOperations, type SubjectName } from './operations.js';
-import type { Principal } from './principal.js';
 
 export type AppAbility = Ability<[string, SubjectName | 'all'], PrismaQueryOf<Prisma.TypeMap>>;
 
@@ -19,7 +18,7 @@ export type RoleRule = z.infer<typeof roleRuleSchema>;
  * The rules of a principal's roles as one ability. Operations no policy defines are left out: a rule can only grant
  * what exists. Conditions may use `${principal.id}`.
  */
-export function compileAbility(rules: RoleRule[], principal: Pick<Principal, 'id'>): AppAbility {
+export function compileAbility(rules: RoleRule[], principal: { id: string }): AppAbility {
   const granted = rules.flatMap((rule) =>
     allOperations()
       .filter(({ name }) => rule.operations.includes('*') || rule.operations.includes(name))
@@ -33,7 +32,7 @@ export function compileAbility(rules: RoleRule[], principal: Pick<Principal, 'id
   return createPrismaAbility<AppAbility>(granted as RawRuleOf<AppAbility>[]);
 }
 
-function fillPlaceholders<T>(value: T, principal: Pick<Principal, 'id'>): T {
+function fillPlaceholders<T>(value: T, principal: { id: string }): T {
   if (typeof value === 'string') return (value === '${principal.id}' ? principal.id : value) as T;
   if (Array.isArray(value)) return value.map((item) => fillPlaceholders(item as unknown, principal)) as T;
   if (value === null || typeof value !== 'object') return value;

@@ -21,7 +21,6 @@ export const plainText = (maximum: number) =>
     .trim()
     .min(1, 'must not be empty')
     .max(maximum, `must be at most ${maximum} characters`)
-    // eslint-disable-next-line no-control-regex
     .regex(
       /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]*$/u,
       'must not contain control characters',

@@ -59,7 +59,7 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
 
   /** Called by passport's adapter with the outcome of the strategy. */
   override handleRequest<T>(error: unknown, credential: T | false): T {
-    if (error && isTransient(error)) throw error;
+    if (isTransient(error)) throw error;
     if (error || !credential) throw invalidToken();
     return credential;
   }

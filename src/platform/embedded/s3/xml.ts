@@ -13,7 +13,6 @@ const NAMED: Record<string, string> = {
 
 /** Escapes text for XML; control characters become references, as S3 itself writes them for such keys. */
 export function escapeXml(text: string): string {
-  // eslint-disable-next-line no-control-regex
   return text.replace(
     /[&<>"'\u0000-\u001f\u007f]/g,
     (character) => NAMED[character] ?? `&#x${character.charCodeAt(0).toString(16)};`,

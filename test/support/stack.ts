@@ -56,6 +56,7 @@ export async function startStack(overrides: Record<string, string> = {}): Promis
   };
   const workerEnvironment = { ...environment, DATABASE_URL: url('scandock_worker', 'worker-test-password') };
   const admin = new Pool({ connectionString: url(), max: 4 });
+  admin.on('error', () => undefined); // a connection that was just ending is cut by DROP DATABASE
   return {
     environment,
     workerEnvironment,

@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
-import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
+import { DatabaseService } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import { GroupCommit } from '../../platform/database/group-commit.js';
 import { newId } from '../../platform/database/id.js';
 import type { AuditEntry, AuditRecord } from './audit.events.js';
@@ -10,7 +11,7 @@ import type { AuditEntry, AuditRecord } from './audit.events.js';
 @Injectable()
 export class AuditService {
   private readonly appends = new GroupCommit<AuditRecord, void>((organizationId, records) =>
-    this.database.withOrganization(organizationId, async (tx) => {
+    this.database.withOrganizationSql(organizationId, async (tx) => {
       await insert(tx, records);
       return records.map(() => undefined);
     }),
@@ -22,7 +23,7 @@ export class AuditService {
   ) {}
 
   /** Writes events in the transaction of the change they tell of: both commit, or neither. */
-  async record<Action extends string>(tx: Transaction, ...entries: AuditEntry<Action>[]): Promise<void> {
+  async record<Action extends string>(tx: SqlTransaction, ...entries: AuditEntry<Action>[]): Promise<void> {
     if (entries.length === 0) return;
     await insert(
       tx,
@@ -62,10 +63,27 @@ export class AuditService {
   }
 }
 
-async function insert(tx: Transaction, records: AuditRecord[]): Promise<void> {
-  await tx.auditEvent.createMany({
-    data: records.map((record) => ({ ...record, detail: record.detail ?? {} })),
-  });
+/**
+ * One statement, whatever the number. Scopes vary in length, and Postgres has no ragged arrays: they travel as JSON,
+ * like the details.
+ */
+async function insert(tx: SqlTransaction, records: AuditRecord[]): Promise<void> {
+  const column = (key: keyof AuditRecord) => records.map((record) => record[key]);
+  await tx.$executeRaw`
+    INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, actor_label, action, outcome, resource_type,
+                             resource_id, patient_ref, study_ref, request_id, trace_id, ip, user_agent, scopes, detail)
+    SELECT e.id, e.occurred_at, e.organization_id, e.actor_kind, e.actor_id, e.actor_label, e.action, e.outcome, e.resource_type,
+           e.resource_id, e.patient_ref, e.study_ref, e.request_id, e.trace_id, e.ip, e.user_agent,
+           ARRAY(SELECT jsonb_array_elements_text(e.scopes)), e.detail
+    FROM unnest(${column('id')}::uuid[], ${column('occurredAt')}::timestamptz[], ${column('organizationId')}::uuid[],
+                ${column('actorKind')}::text[], ${column('actorId')}::text[], ${column('actorLabel')}::text[],
+                ${column('action')}::text[], ${column('outcome')}::text[], ${column('resourceType')}::text[],
+                ${column('resourceId')}::text[], ${column('patientRef')}::text[], ${column('studyRef')}::text[],
+                ${column('requestId')}::text[], ${column('traceId')}::text[], ${column('ip')}::text[],
+                ${column('userAgent')}::text[], ${records.map(({ scopes }) => JSON.stringify(scopes))}::jsonb[],
+                ${records.map(({ detail }) => JSON.stringify(detail))}::jsonb[])
+         AS e(id, occurred_at, organization_id, actor_kind, actor_id, actor_label, action, outcome, resource_type, resource_id,
+              patient_ref, study_ref, request_id, trace_id, ip, user_agent, scopes, detail)`;
 }
 
 /** The event of what `caller` did within its request. */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { DicomHeader } from '../../formats/dicom/inspector.js';
 import { Clock } from '../../platform/clock/clock.js';
-import type { Transaction } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import { Registrar, type Registration, type VerifiedUpload } from '../uploads/registrar.js';
 import { rejection } from '../uploads/uploads.rules.js';
 import {
@@ -21,7 +21,7 @@ export class StudyRegistrar extends Registrar {
     super();
   }
 
-  lock(tx: Transaction, organizationId: string, headers: DicomHeader[]): Promise<void> {
+  lock(tx: SqlTransaction, organizationId: string, headers: DicomHeader[]): Promise<void> {
     return lockStudies(
       tx,
       organizationId,
@@ -30,7 +30,7 @@ export class StudyRegistrar extends Registrar {
   }
 
   async register(
-    tx: Transaction,
+    tx: SqlTransaction,
     organizationId: string,
     uploads: VerifiedUpload[],
   ): Promise<Registration[]> {

@@ -1,5 +1,5 @@
 import type { DicomHeader } from '../../formats/dicom/inspector.js';
-import type { Transaction } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import { newId } from '../../platform/database/id.js';
 
 /** Set-based reads and writes of study, series and instance rows: one statement each, whatever the batch. */
@@ -36,7 +36,7 @@ const firstBy = (headers: DicomHeader[], key: (header: DicomHeader) => string): 
 
 /** One lock a study, in the order of the UIDs, so that parallel uploads of one study neither collide nor deadlock. */
 export async function lockStudies(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   studyInstanceUids: string[],
 ): Promise<void> {
@@ -49,7 +49,7 @@ export async function lockStudies(
 
 /** The instances that exist under these SOPInstanceUIDs. */
 export async function findInstances(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   sopInstanceUids: string[],
 ): Promise<Map<string, Omit<InstanceRow, 'header'>>> {
@@ -67,7 +67,7 @@ export async function findInstances(
 
 /** The studies by UID, made where they are new. The first instance's attributes stand for the study. */
 export async function upsertStudies(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   headers: DicomHeader[],
   now: Date,
@@ -95,7 +95,7 @@ export async function upsertStudies(
 
 /** Ids of the series by `<study id> <series UID>`, made where they are new. */
 export async function upsertSeries(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   headers: DicomHeader[],
   studies: Map<string, StudyFacts>,
@@ -122,7 +122,7 @@ export async function upsertSeries(
 
 /** Inserts the instances; one that exists gets its new bytes (the old object stays, its upload still refers to it). */
 export async function writeInstances(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   rows: InstanceRow[],
   now: Date,

@@ -1,5 +1,5 @@
 import type { DicomHeader } from '../../formats/dicom/header.js';
-import type { Transaction } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import type { Rejection } from './uploads.rules.js';
 
 /** An upload whose bytes are verified and kept, to be registered as what it is. */
@@ -18,11 +18,11 @@ export type Registration = { studyId: string; duplicate: boolean } | { rejection
  */
 export abstract class Registrar {
   /** Takes the locks registration needs, in one fixed order, before anything else of the transaction is locked. */
-  abstract lock(tx: Transaction, organizationId: string, headers: DicomHeader[]): Promise<void>;
+  abstract lock(tx: SqlTransaction, organizationId: string, headers: DicomHeader[]): Promise<void>;
 
   /** Registers the uploads; one answer each, in order. */
   abstract register(
-    tx: Transaction,
+    tx: SqlTransaction,
     organizationId: string,
     uploads: VerifiedUpload[],
   ): Promise<Registration[]>;

@@ -1,5 +1,5 @@
 import type { Principal } from '../../platform/authorization/principal.js';
-import type { Transaction } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import type { Rejection } from './uploads.rules.js';
 
 /**
@@ -32,7 +32,7 @@ interface Issue {
 }
 
 export async function insertSlots(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   examId: string,
   slots: NewSlot[],
@@ -44,7 +44,7 @@ export async function insertSlots(
                 ${slots.map(({ name }) => name)}::text[], ${slots.map(({ size }) => size)}::bigint[]) AS s(id, position, name, size)`;
 }
 
-export async function insertIssued(tx: Transaction, issue: Issue, uploads: NewUpload[]): Promise<void> {
+export async function insertIssued(tx: SqlTransaction, issue: Issue, uploads: NewUpload[]): Promise<void> {
   const { organizationId, principal, now, urlExpiresAt } = issue;
   await tx.$executeRaw`
     INSERT INTO upload (id, organization_id, slot_id, surface, state, state_changed_at, principal_kind, principal_id,
@@ -64,7 +64,7 @@ export interface LandedFacts {
 
 /** `issued` or lately `expired` -> `landed`; the first attempt of the declared size fills its slot. */
 export async function land(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   facts: LandedFacts[],
   now: Date,
@@ -92,7 +92,7 @@ export async function land(
 
 /** `issued` -> `expired`. */
 export async function expire(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   ids: string[],
   now: Date,
@@ -110,7 +110,7 @@ export interface Claim {
 
 /** Counts an attempt and records the copy it is about to make. Uploads that are no longer `landed` return nothing. */
 export async function recordCopies(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   ids: string[],
   now: Date,
@@ -131,7 +131,7 @@ export async function recordCopies(
 
 /** `landed` -> `verified`, for attempts whose copy the sweeper has not given up. */
 export async function verify(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   attempts: { uploadId: string; attempt: number }[],
   now: Date,
@@ -148,7 +148,7 @@ export async function verify(
 
 /** `landed` or `verified` -> `rejected`. Bytes that were kept before the refusal stay referenced: they are quarantined. */
 export async function reject(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   rejected: { uploadId: string; rejection: Rejection; storedObjectId?: string }[],
   now: Date,
@@ -174,7 +174,7 @@ export interface Registered {
 
 /** `verified` -> `registered`. */
 export async function register(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   registered: Registered[],
   now: Date,
@@ -190,7 +190,7 @@ export async function register(
 
 /** Any state -> `deleted`, for all uploads of an exam. */
 export async function deleteOfExam(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   examId: string,
   reason: string,
@@ -206,7 +206,7 @@ export async function deleteOfExam(
 
 /** `deleted` -> `purged`. */
 export async function purge(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   ids: string[],
   now: Date,
@@ -218,7 +218,7 @@ export async function purge(
 
 /** Counts an unexpected failure; at the limit the upload is set aside for a person instead of being tried for ever. */
 export async function countFailure(
-  tx: Transaction,
+  tx: SqlTransaction,
   organizationId: string,
   uploadId: string,
   failure: { reason: string; limit: number; now: Date },

@@ -1,8 +1,10 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
+import { Pool } from 'pg';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
+import { runSqlTransaction, type SqlTransaction, sqlTypes } from './sql-transaction.js';
 
 /** A transaction inside one organization. */
 export type Transaction = Prisma.TransactionClient;
@@ -16,6 +18,7 @@ const MAX_ATTEMPTS = 3;
 @Injectable()
 export class DatabaseService implements OnModuleDestroy {
   private readonly prisma: PrismaClient;
+  private readonly pool: Pool;
 
   constructor(@Inject(CONFIG) config: ConfigValues) {
     const pool = {
@@ -24,6 +27,8 @@ export class DatabaseService implements OnModuleDestroy {
       connectionTimeoutMillis: 5_000,
     };
     this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+    this.pool = new Pool({ ...pool, types: sqlTypes });
+    this.pool.on('error', () => undefined); // an idle connection was lost; the next query opens another
   }
 
   /**
@@ -31,16 +36,18 @@ export class DatabaseService implements OnModuleDestroy {
    * when `work` resolves, rolled back when it throws. Do no network I/O but the database's inside: after a deadlock
    * `work` runs again.
    */
-  async withOrganization<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++)
-      try {
-        return await this.prisma.$transaction(async (tx) => {
-          await tx.$queryRaw`SELECT set_config('app.organization_id', ${organizationId}, true)`;
-          return work(tx);
-        }, TRANSACTION_LIMITS);
-      } catch (error) {
-        if (attempt === MAX_ATTEMPTS || !isRollback(error)) throw error;
-      }
+  withOrganization<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return retried(() =>
+      this.prisma.$transaction(async (tx) => {
+        await tx.$queryRaw`SELECT set_config('app.organization_id', ${organizationId}, true)`;
+        return work(tx);
+      }, TRANSACTION_LIMITS),
+    );
+  }
+
+  /** The same seam for the statements every object passes through: raw SQL on `pg`, without Prisma's cost. */
+  withOrganizationSql<T>(organizationId: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    return retried(() => runSqlTransaction(this.pool, organizationId, work));
   }
 
   /**
@@ -65,8 +72,17 @@ export class DatabaseService implements OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
-    await this.prisma.$disconnect();
+    await Promise.all([this.prisma.$disconnect(), this.pool.end()]);
   }
+}
+
+async function retried<T>(transaction: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await transaction();
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !isRollback(error)) throw error;
+    }
 }
 
 /** SQLSTATE 40001 (serialization failure) or 40P01 (deadlock), as Prisma wraps it. */

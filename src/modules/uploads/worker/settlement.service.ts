@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { DicomHeader } from '../../../formats/dicom/inspector.js';
 import { Clock } from '../../../platform/clock/clock.js';
-import { DatabaseService, type Transaction } from '../../../platform/database/database.service.js';
+import { DatabaseService } from '../../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import { GroupCommit } from '../../../platform/database/group-commit.js';
 import { newId } from '../../../platform/database/id.js';
 import { uploadsSettled } from '../../../platform/health/metrics.js';
@@ -58,7 +59,7 @@ export class SettlementService {
   }
 
   private async commit(organizationId: string, verdicts: Verdict[]): Promise<void[]> {
-    const events = await this.database.withOrganization(organizationId, (tx) =>
+    const events = await this.database.withOrganizationSql(organizationId, (tx) =>
       this.write(tx, organizationId, verdicts),
     );
     for (const { action, detail } of events) {
@@ -69,7 +70,11 @@ export class SettlementService {
     return verdicts.map(() => undefined);
   }
 
-  private async write(tx: Transaction, organizationId: string, verdicts: Verdict[]): Promise<AuditEntry[]> {
+  private async write(
+    tx: SqlTransaction,
+    organizationId: string,
+    verdicts: Verdict[],
+  ): Promise<AuditEntry[]> {
     const now = this.clock.now();
     const accepted = verdicts.filter((verdict): verdict is AcceptedVerdict => 'sha256' in verdict.outcome);
     await this.registrar.lock(
@@ -147,7 +152,7 @@ export class SettlementService {
    * already stays recorded, for the sweeper. In the order of the hashes, so that two workers cannot wait for each other.
    */
   private async keep(
-    tx: Transaction,
+    tx: SqlTransaction,
     organizationId: string,
     verified: AcceptedVerdict[],
     now: Date,

@@ -31,7 +31,7 @@ class ObjectMissing extends Error {
 @Injectable()
 export class VerifyService {
   private readonly claims = new GroupCommit<string, Claim | undefined>((organizationId, uploadIds) =>
-    this.database.withOrganization(organizationId, async (tx) => {
+    this.database.withOrganizationSql(organizationId, async (tx) => {
       const claims = await recordCopies(tx, organizationId, uploadIds, this.clock.now());
       const byUpload = new Map(claims.map((claim) => [claim.uploadId, claim]));
       return uploadIds.map((id) => byUpload.get(id));

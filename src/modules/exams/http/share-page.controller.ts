@@ -10,18 +10,17 @@ import {
   Post,
   Query,
   Redirect,
+  Req,
   Res,
 } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { ShareLink } from '../../../generated/prisma/client.js';
-import type { RequestInfo } from '../../../platform/authorization/principal.js';
 import { Public } from '../../../platform/authorization/requires.js';
 import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { ApplicationError } from '../../../platform/errors/application-error.js';
-import { CurrentRequest } from '../../../platform/http/request-context.js';
 import { ShareLinksService, UNLOCK_LIFETIME_MS } from '../../sharing/share-links.service.js';
 import { examIdSchema } from '../exams.schemas.js';
 import { SharedExamsService } from '../shared-exams.service.js';
@@ -53,15 +52,15 @@ export class SharePageController {
     @Param('token') token: string,
     @Query({ schema: pageSchema }) { page }: z.infer<typeof pageSchema>,
     @Headers('cookie') cookies: string | undefined,
-    @CurrentRequest() request: RequestInfo,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    const link = await this.links.resolve(token);
+    const link = await this.enter(token, request);
     if (!this.links.isUnlocked(link, readCookie(cookies, this.cookieName(link)))) {
       reply.code(401);
       return passwordPage(token, false).markup;
     }
-    return sharePage(await this.shared.open(link, request), token, page).markup;
+    return sharePage(await this.shared.open(link, request.context.info), token, page).markup;
   }
 
   @Post('share/:token')
@@ -72,13 +71,13 @@ export class SharePageController {
   async unlock(
     @Param('token') token: string,
     @Body({ schema: passwordSchema }) { password }: z.infer<typeof passwordSchema>,
-    @CurrentRequest() request: RequestInfo,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<string> {
-    const link = await this.links.resolve(token);
+    const link = await this.enter(token, request);
     try {
-      const proof = await this.links.unlock(link, password, request);
-      await this.shared.recordUnlock(link, request);
+      const proof = await this.links.unlock(link, password, request.context.info);
+      await this.shared.recordUnlock(link, request.context.info);
       reply.header('set-cookie', this.cookie(link, proof)).header('location', `/share/${token}`);
       return '';
     } catch (error) {
@@ -96,12 +95,14 @@ export class SharePageController {
     @Param('token') token: string,
     @Param('id', { schema: examIdSchema }) id: string,
     @Headers('cookie') cookies: string | undefined,
-    @CurrentRequest() request: RequestInfo,
+    @Req() request: FastifyRequest,
   ): Promise<{ url: string }> {
-    const link = await this.links.resolve(token);
-    if (!this.links.isUnlocked(link, readCookie(cookies, this.cookieName(link))))
+    const link = await this.enter(token, request);
+    if (!this.links.isUnlocked(link, readCookie(cookies, this.cookieName(link)))) {
+      await this.shared.recordLocked(link, id, request.context.info);
       return { url: `/share/${token}` };
-    return { url: await this.shared.download(link, id, request) };
+    }
+    return { url: await this.shared.download(link, id, request.context.info) };
   }
 
   @Get('assets/share.css')
@@ -118,6 +119,14 @@ export class SharePageController {
   @Public('shares:assets')
   icon(): string {
     return MARK_SVG;
+  }
+
+  /** From here on the link is who acts: what is refused stands in its organization's ledger, not in nobody's. */
+  private async enter(token: string, request: FastifyRequest): Promise<ShareLink> {
+    const link = await this.links.resolve(token);
+    const { id, organizationId } = link;
+    request.context.principal = { kind: 'share_link', id, organizationId, label: '' };
+    return link;
   }
 
   private get secure(): boolean {

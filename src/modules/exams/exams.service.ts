@@ -4,6 +4,7 @@ import type { Exam } from '../../generated/prisma/client.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import { newId } from '../../platform/database/id.js';
 import { notFound } from '../../platform/errors/application-error.js';
 import { IdempotencyService } from '../../platform/http/idempotency.js';
@@ -47,16 +48,17 @@ export class ExamsService {
     if (tooLarge) throw fileTooLarge(tooLarge.name);
     const { organizationId } = caller.principal;
     const claim = { caller, operation: 'exams:create', key: idempotencyKey, body: input };
-    const made = await this.database.withOrganization(organizationId, async (tx) => {
+    const exam = { id: newId(), status: 'uploading' as const };
+    const outcome = await this.database.withOrganizationSql(organizationId, async (tx) => {
       const earlier = await this.idempotency.earlier(tx, claim);
-      if (earlier) return this.replay(tx, caller, earlier);
-      const exam = await this.insert(tx, caller, input);
+      if (earlier) return { earlier };
+      await this.insert(tx, caller, exam.id, input);
       const issued = await this.uploads.issueForExam(tx, caller, exam.id, input.files);
       await this.idempotency.remember(tx, claim, exam.id);
       await this.recordCreation(tx, caller, exam.id, input.files, false);
-      return { exam, issued };
+      return { issued };
     });
-    return this.toIssued(caller, made.exam, made.issued);
+    return outcome.issued ? this.toIssued(caller, exam, outcome.issued) : this.replay(caller, outcome.earlier);
   }
 
   /** Fresh URLs for the files that have not landed. @throws not_found */
@@ -208,40 +210,30 @@ export class ExamsService {
     return this.find(tx, caller, operation, id);
   }
 
-  private insert(tx: Transaction, caller: Caller, input: CreateExam): Promise<Exam> {
+  private async insert(tx: SqlTransaction, caller: Caller, id: string, input: CreateExam): Promise<void> {
     const now = this.clock.now();
-    return tx.exam.create({
-      data: {
-        id: newId(),
-        organizationId: caller.principal.organizationId,
-        name: input.name,
-        patientName: input.patient_name,
-        patientId: input.patient_id ?? null,
-        birthDate: input.birth_date ?? null,
-        examType: input.exam_type ?? null,
-        reason: input.reason ?? null,
-        status: 'uploading',
-        createdById: caller.principal.id,
-        createdAt: now,
-        expiresAt: input.expiration_days ? new Date(now.getTime() + input.expiration_days * DAY_MS) : null,
-      },
-    });
+    const expiresAt = input.expiration_days ? new Date(now.getTime() + input.expiration_days * DAY_MS) : null;
+    await tx.$executeRaw`
+      INSERT INTO exam (id, organization_id, name, patient_name, patient_id, birth_date, exam_type, reason, status,
+                        created_by_id, created_at, expires_at)
+      VALUES (${id}::uuid, ${caller.principal.organizationId}::uuid, ${input.name}, ${input.patient_name},
+              ${input.patient_id ?? null}, ${input.birth_date ?? null}, ${input.exam_type ?? null}, ${input.reason ?? null},
+              'uploading', ${caller.principal.id}::uuid, ${now}::timestamptz, ${expiresAt}::timestamptz)`;
   }
 
   /** What an earlier call with this Idempotency-Key made, with fresh URLs for what is still open. */
-  private async replay(
-    tx: Transaction,
-    caller: Caller,
-    id: string,
-  ): Promise<{ exam: Exam; issued: IssuedUpload[] }> {
-    const { exam, open } = await this.progress(tx, caller, 'exams:create', id);
-    const issued = await this.uploads.reissue(tx, caller, open);
-    await this.recordCreation(tx, caller, id, open, true);
-    return { exam, issued };
+  private async replay(caller: Caller, id: string): Promise<IssuedExam> {
+    const { exam, issued } = await this.database.withOrganization(caller.principal.organizationId, async (tx) => {
+      const { exam, open } = await this.progress(tx, caller, 'exams:create', id);
+      const issued = await this.uploads.reissue(tx, caller, open);
+      await this.recordCreation(tx, caller, id, open, true);
+      return { exam, issued };
+    });
+    return this.toIssued(caller, exam, issued);
   }
 
   private recordCreation(
-    tx: Transaction,
+    tx: SqlTransaction,
     caller: Caller,
     id: string,
     files: { size: number }[],
@@ -255,7 +247,7 @@ export class ExamsService {
     );
   }
 
-  private async toIssued(caller: Caller, exam: Exam, issued: IssuedUpload[]): Promise<IssuedExam> {
+  private async toIssued(caller: Caller, exam: Pick<Exam, 'id' | 'status'>, issued: IssuedUpload[]): Promise<IssuedExam> {
     const signed = await this.uploads.sign(caller, issued);
     return {
       exam_id: exam.id,

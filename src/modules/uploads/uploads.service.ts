@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
-import type { Transaction } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import { newId } from '../../platform/database/id.js';
 import { type SignedRequest, URL_LIFETIME_SECONDS } from '../../platform/storage/presigner.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
@@ -30,7 +30,7 @@ export class UploadsService {
 
   /** A slot and a first attempt for each file, in the order given. */
   async issueForExam(
-    tx: Transaction,
+    tx: SqlTransaction,
     caller: Caller,
     examId: string,
     files: DeclaredFile[],
@@ -48,7 +48,7 @@ export class UploadsService {
 
   /** Another attempt for each slot. */
   async reissue(
-    tx: Transaction,
+    tx: SqlTransaction,
     caller: Caller,
     slots: (DeclaredFile & { id: string })[],
   ): Promise<IssuedUpload[]> {

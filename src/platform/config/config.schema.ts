@@ -57,7 +57,7 @@ export const configSchema = z.object({
   S3_SECRET_ACCESS_KEY: z.string().min(1),
   S3_FORCE_PATH_STYLE: flag.default(true),
 
-  WORKER_CONCURRENCY: positive(8),
+  WORKER_CONCURRENCY: positive(24),
   RECONCILE_INTERVAL_MS: positive(2000),
   /** How long deleted content stays recoverable before its purge begins, in hours. */
   PURGE_AFTER_HOURS: z.coerce.number().min(0).default(24),

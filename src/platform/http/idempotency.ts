@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Caller } from '../authorization/principal.js';
 import { Clock } from '../clock/clock.js';
 import { sha256 } from '../crypto/master-key.js';
-import type { Transaction } from '../database/database.service.js';
+import type { SqlTransaction } from '../database/sql-transaction.js';
 import { ApplicationError, validationError } from '../errors/application-error.js';
 
 /** How long a key is remembered, in milliseconds. */
@@ -27,55 +27,36 @@ export class IdempotencyService {
   constructor(private readonly clock: Clock) {}
 
   /** The id an earlier call with this key created, if any. 409 while that call runs, 422 when its body was another. */
-  async earlier(tx: Transaction, claim: Claim): Promise<string | undefined> {
-    const where = this.identify(claim);
-    if (!where) return undefined;
-    const lock = [
-      where.organizationId,
-      where.principalId,
-      where.operation,
-      where.keyHash.toString('hex'),
-    ].join(' ');
-    const [held] = await tx.$queryRaw<
-      { free: boolean }[]
-    >`SELECT pg_try_advisory_xact_lock(hashtextextended(${lock}, 0)) AS free`;
+  async earlier(tx: SqlTransaction, claim: Claim): Promise<string | undefined> {
+    const key = this.identify(claim);
+    if (!key) return undefined;
+    const lock = [key.organizationId, key.principalId, key.operation, key.hash].join(' ');
+    const [held] = await tx.$queryRaw<{ free: boolean }[]>`
+      SELECT pg_try_advisory_xact_lock(hashtextextended(${lock}, 0)) AS free`;
     if (!held?.free)
-      throw new ApplicationError(
-        'idempotency_conflict',
-        409,
-        'A request with this Idempotency-Key is being processed.',
-      );
+      throw new ApplicationError('idempotency_conflict', 409, 'A request with this Idempotency-Key is being processed.');
 
-    const found = await tx.idempotencyKey.findUnique({
-      where: {
-        organizationId_principalId_operation_keyHash: { ...where, keyHash: Uint8Array.from(where.keyHash) },
-      },
-    });
-    if (!found || found.createdAt.getTime() < this.clock.now().getTime() - IDEMPOTENCY_LIFETIME_MS)
-      return undefined;
-    if (Buffer.from(found.requestHash).equals(hashBody(claim.body))) return found.resourceId;
-    throw new ApplicationError(
-      'idempotency_mismatch',
-      422,
-      'This Idempotency-Key was used with another request body.',
-    );
+    const [found] = await tx.$queryRaw<{ resource_id: string; same: boolean }[]>`
+      SELECT resource_id, request_hash = decode(${hashBody(claim.body)}, 'hex') AS same FROM idempotency_key
+      WHERE organization_id = ${key.organizationId}::uuid AND principal_id = ${key.principalId}::uuid
+        AND operation = ${key.operation} AND key_hash = decode(${key.hash}, 'hex')
+        AND created_at > ${new Date(this.clock.now().getTime() - IDEMPOTENCY_LIFETIME_MS)}::timestamptz`;
+    if (!found) return undefined;
+    if (found.same) return found.resource_id;
+    throw new ApplicationError('idempotency_mismatch', 422, 'This Idempotency-Key was used with another request body.');
   }
 
   /** Remembers what was created, in the transaction that created it. */
-  async remember(tx: Transaction, claim: Claim, resourceId: string): Promise<void> {
-    const where = this.identify(claim);
-    if (!where) return;
-    const key = { ...where, keyHash: Uint8Array.from(where.keyHash) };
-    const outcome = {
-      requestHash: Uint8Array.from(hashBody(claim.body)),
-      resourceId,
-      createdAt: this.clock.now(),
-    };
-    await tx.idempotencyKey.upsert({
-      where: { organizationId_principalId_operation_keyHash: key },
-      create: { ...key, ...outcome },
-      update: outcome, // a key past its lifetime that was not swept yet
-    });
+  async remember(tx: SqlTransaction, claim: Claim, resourceId: string): Promise<void> {
+    const key = this.identify(claim);
+    if (!key) return;
+    // On conflict: a key past its lifetime that was not swept yet.
+    await tx.$executeRaw`
+      INSERT INTO idempotency_key (organization_id, principal_id, operation, key_hash, request_hash, resource_id, created_at)
+      VALUES (${key.organizationId}::uuid, ${key.principalId}::uuid, ${key.operation}, decode(${key.hash}, 'hex'),
+              decode(${hashBody(claim.body)}, 'hex'), ${resourceId}::uuid, ${this.clock.now()}::timestamptz)
+      ON CONFLICT (organization_id, principal_id, operation, key_hash) DO UPDATE
+        SET request_hash = excluded.request_hash, resource_id = excluded.resource_id, created_at = excluded.created_at`;
   }
 
   private identify({ caller, operation, key }: Claim) {
@@ -88,9 +69,9 @@ export class IdempotencyService {
       organizationId: caller.principal.organizationId,
       principalId: caller.principal.id,
       operation,
-      keyHash: sha256(key),
+      hash: sha256(key).toString('hex'),
     };
   }
 }
 
-const hashBody = (body: unknown): Buffer => sha256(JSON.stringify(body));
+const hashBody = (body: unknown): string => sha256(JSON.stringify(body)).toString('hex');

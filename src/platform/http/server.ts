@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import helmet from '@fastify/helmet';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { ConfigValues } from '../config/config.schema.js';
 import { observeRequest } from '../health/metrics.js';
@@ -21,7 +21,8 @@ export async function createHttpAdapter(
 ): Promise<FastifyAdapter> {
   const server = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true, // the default lines hold URLs, and those hold share tokens and study UIDs
+    // The default lines hold URLs, and those hold share tokens and study UIDs.
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.TRUST_PROXY,
     bodyLimit: DEFAULT_BODY_LIMIT,
     exposeHeadRoutes: false,

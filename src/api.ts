@@ -33,12 +33,28 @@ export async function createApi(config: ConfigValues, { documentation = false } 
   if (config.CORS_ORIGINS.length > 0)
     app.enableCors({ origin: config.CORS_ORIGINS, exposedHeaders: ['x-request-id', 'retry-after'] });
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  const suppressed = auditResponses(server, app.get(AuditService), ERROR_FORMATS);
+  const suppressed = auditResponses(
+    server,
+    app.get(AuditService),
+    ERROR_FORMATS,
+    config.CREDENTIAL_FAILURES_PER_MINUTE,
+  );
   server.addHook('onClose', () => suppressed.close());
   const routes = readRouteTable(app.get(DiscoveryService), new MetadataScanner(), app.get(Reflector));
+  nameOperations(server, routes);
   if (documentation) serveDocumentation(app, config);
   await app.init();
   return { app, routes };
+}
+
+/** A body that cannot be read fails before any guard has run: its event, log line and metric need the name too. */
+function nameOperations(server: FastifyInstance, routes: Route[]): void {
+  const operations = new Map(routes.map(({ method, path, operation }) => [`${method} ${path}`, operation]));
+  server.addHook('onRequest', (request, _reply, done) => {
+    const operation = operations.get(`${request.method} ${request.routeOptions.url}`);
+    if (operation) request.context.operation = operation;
+    done();
+  });
 }
 
 /** The API process. */

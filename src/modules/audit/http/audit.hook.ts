@@ -17,8 +17,9 @@ export function auditResponses(
   server: FastifyInstance,
   audit: AuditService,
   formats: ErrorFormat[],
+  anonymousFailuresPerMinute: number,
 ): SuppressedFailures {
-  const suppressed = new SuppressedFailures(audit);
+  const suppressed = new SuppressedFailures(audit, anonymousFailuresPerMinute);
   server.addHook('onSend', async (request, reply, payload) => {
     const entry = eventOf(request, reply);
     if (!entry || suppressed.takes(entry, reply.statusCode)) return payload;

@@ -5,45 +5,79 @@ const WINDOW_MS = 60_000;
 const MAX_COUNTERS = 10_000;
 const TOO_MANY_REQUESTS = 429;
 
+/** Actors that need no credential: whoever wants to can make them fail. */
+const ANYBODY = ['anonymous', 'share_link'];
+
+interface Counter {
+  organizationId: string;
+  route: string;
+  /** Absent: the sum over the addresses that came after the list was full. */
+  ip?: string | undefined;
+  count: number;
+}
+
 /**
- * Anonymous failures past the rate limit are counted per address, route and minute instead of written one by one:
- * otherwise anybody could fill the ledger.
+ * Failures that need no credential are written one by one up to a number per address and minute; those past it, and
+ * those past the rate limit, are counted per address and route: otherwise anybody could fill the ledger.
  */
 export class SuppressedFailures {
-  private counts = new Map<string, { entry: AuditEntry; count: number }>();
+  private counters = new Map<string, Counter>();
+  private readonly written = new Map<string, number>();
   private readonly timer = setInterval(() => void this.flush(), WINDOW_MS).unref();
 
-  constructor(private readonly audit: AuditService) {}
+  /** @param perMinute failures of one address that are written one by one. */
+  constructor(
+    private readonly audit: AuditService,
+    private readonly perMinute: number,
+  ) {}
 
   /** Whether the event was only counted. */
   takes(entry: AuditEntry, status: number): boolean {
-    if (status !== TOO_MANY_REQUESTS || entry.organizationId !== PLATFORM_ORGANIZATION) return false;
-    const key = `${entry.origin?.ip} ${entry.action}`;
-    const counter = this.counts.get(key);
-    if (counter) counter.count++;
-    else if (this.counts.size < MAX_COUNTERS) this.counts.set(key, { entry, count: 1 });
+    if (entry.outcome === 'success' || !ANYBODY.includes(entry.actor.kind)) return false;
+    const ip = entry.origin?.ip;
+    if (status !== TOO_MANY_REQUESTS && this.mayBeWritten(ip ?? '')) return false;
+    this.count({ organizationId: entry.organizationId, route: entry.action, ip, count: 1 });
     return true;
   }
 
   /** Writes what was counted. A failure to do so keeps the counts for the next minute. */
   async flush(): Promise<void> {
-    const counts = this.counts;
-    this.counts = new Map();
-    for (const [key, counter] of counts)
+    this.written.clear();
+    const counters = this.counters;
+    this.counters = new Map();
+    for (const counter of counters.values()) {
+      const { organizationId, route, ip, count } = counter;
       await this.audit
         .append({
-          organizationId: PLATFORM_ORGANIZATION,
+          organizationId,
           actor: { kind: 'anonymous' },
           action: 'auth:suppressed-failures',
           outcome: 'denied',
-          origin: { ip: counter.entry.origin?.ip },
-          detail: { route: counter.entry.action, count: counter.count },
+          ...(ip !== undefined && { origin: { ip } }),
+          detail: { route, count },
         })
-        .catch(() => this.counts.set(key, counter));
+        .catch(() => this.count(counter));
+    }
   }
 
   async close(): Promise<void> {
     clearInterval(this.timer);
     await this.flush();
+  }
+
+  private mayBeWritten(ip: string): boolean {
+    const written = this.written.get(ip) ?? 0;
+    if (written >= this.perMinute || (written === 0 && this.written.size >= MAX_COUNTERS)) return false;
+    this.written.set(ip, written + 1);
+    return true;
+  }
+
+  private count(counter: Counter): void {
+    const key = [counter.organizationId, counter.route, counter.ip ?? ''].join(' ');
+    const known = this.counters.get(key);
+    if (known) known.count += counter.count;
+    else if (counter.ip === undefined || this.counters.size < MAX_COUNTERS)
+      this.counters.set(key, { ...counter });
+    else this.count({ ...counter, organizationId: PLATFORM_ORGANIZATION, ip: undefined });
   }
 }

@@ -58,12 +58,12 @@ export class DatabaseService implements OnModuleDestroy {
     return this.prisma;
   }
 
-  /** Fails unless we are connected as a role that row-level security binds. Called at boot. */
+  /** Fails unless we are connected as a role that row-level security binds, and that cannot become another. At boot. */
   async assertConfined(): Promise<void> {
     const [role] = await this.prisma.$queryRaw<{ name: string; exempt: boolean; owns: boolean }[]>`
-      SELECT current_user::text AS name, r.rolsuper OR r.rolbypassrls AS exempt,
-             EXISTS (SELECT 1 FROM pg_tables t WHERE t.schemaname = 'public' AND t.tableowner = current_user) AS owns
-      FROM pg_roles r WHERE r.rolname = current_user`;
+      SELECT current_user::text AS name,
+             EXISTS (SELECT 1 FROM pg_roles r WHERE (r.rolsuper OR r.rolbypassrls) AND pg_has_role(r.oid, 'MEMBER')) AS exempt,
+             EXISTS (SELECT 1 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND pg_has_role(c.relowner, 'MEMBER')) AS owns`;
     if (role && !role.exempt && !role.owns) return;
     throw new Error(
       `DATABASE_URL connects as "${role?.name}", which row-level security does not bind. Use scandock_app (API) or ` +

@@ -12,6 +12,12 @@ const usesIn = (source, name) =>
 /** src/main.ts loads a command by its file's name; the tool does not see what is taken from such an import. */
 const isCommand = (file, name) => file === `src/commands/${name}.command.ts`;
 
+/** Not used yet, and why they stay. */
+const KEPT = [
+  'src/formats/sniff/sniff.ts: SNIFF_BYTES', // half of the contract of sniff(): how much it has to be given
+  'src/modules/audit/audit.canonical.ts: canonicalForm', // settled before the first event is written, sealed later
+];
+
 const { unusedExports } = analyzeTsConfig(path.join(root, 'tsconfig.json'), ['--ignoreFiles=src/generated']);
 const found = Object.entries(unusedExports ?? {}).flatMap(([absolute, exports]) => {
   const file = path.relative(root, absolute).replaceAll('\\', '/');
@@ -23,7 +29,10 @@ if (!found.some(({ file, name }) => isCommand(file, name))) {
   console.error('No unused export was found where some are known: the analysis did not work.');
   process.exit(1);
 }
-const dead = found.filter(({ file, name, source }) => !isCommand(file, name) && usesIn(source, name) < 2);
+const dead = found.filter(
+  ({ file, name, source }) =>
+    !isCommand(file, name) && usesIn(source, name) < 2 && !KEPT.includes(`${file}: ${name}`),
+);
 for (const { file, name, line } of dead)
   console.error(`${file}:${line}  ${name} is exported and used nowhere`);
 process.exitCode = dead.length > 0 ? 1 : 0;

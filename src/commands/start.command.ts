@@ -3,7 +3,7 @@ import { CreateBucketCommand, PutBucketCorsCommand, S3Client } from '@aws-sdk/cl
 import { Client } from 'pg';
 import { demoStory } from '../demo/story.js';
 import { prepareDemo } from '../demo/demo.js';
-import { ConfigError, parseConfig } from '../platform/config/config.schema.js';
+import { ConfigError, configSchema, parseConfig } from '../platform/config/config.schema.js';
 import { QUEUES } from '../platform/queue/queues.js';
 import { Children } from './children.js';
 import type { EmbeddedParts } from './embedded.command.js';
@@ -86,9 +86,9 @@ interface Settings {
 /** Decides which parts are embedded and where everything listens, and checks the whole before anything is started. */
 async function settle(secrets: LocalSecrets): Promise<Settings> {
   const given = process.env;
-  const port = Number(given.PORT || 3000);
-  if ((await freePort(port)) !== port)
-    throw new ConfigError([`PORT: ${port} is taken or not a port; choose another`]);
+  const { success, data: port } = configSchema.shape.PORT.safeParse(given.PORT || undefined);
+  if (!success) throw new ConfigError(['PORT: must be a port, 1 to 65535']);
+  if ((await freePort(port)) !== port) throw new ConfigError([`PORT: ${port} is taken; choose another`]);
   const parts: Settings['parts'] = {};
   let adminUrl = given.DATABASE_ADMIN_URL || given.DATABASE_URL;
   if (!adminUrl) {

@@ -58,7 +58,9 @@ export class ExamsService {
       await this.recordCreation(tx, caller, exam.id, input.files, false);
       return { issued };
     });
-    return outcome.issued ? this.toIssued(caller, exam, outcome.issued) : this.replay(caller, outcome.earlier);
+    return outcome.issued
+      ? this.toIssued(caller, exam, outcome.issued)
+      : this.replay(caller, outcome.earlier);
   }
 
   /** Fresh URLs for the files that have not landed. @throws not_found */
@@ -223,12 +225,15 @@ export class ExamsService {
 
   /** What an earlier call with this Idempotency-Key made, with fresh URLs for what is still open. */
   private async replay(caller: Caller, id: string): Promise<IssuedExam> {
-    const { exam, issued } = await this.database.withOrganization(caller.principal.organizationId, async (tx) => {
-      const { exam, open } = await this.progress(tx, caller, 'exams:create', id);
-      const issued = await this.uploads.reissue(tx, caller, open);
-      await this.recordCreation(tx, caller, id, open, true);
-      return { exam, issued };
-    });
+    const { exam, issued } = await this.database.withOrganization(
+      caller.principal.organizationId,
+      async (tx) => {
+        const { exam, open } = await this.progress(tx, caller, 'exams:create', id);
+        const issued = await this.uploads.reissue(tx, caller, open);
+        await this.recordCreation(tx, caller, id, open, true);
+        return { exam, issued };
+      },
+    );
     return this.toIssued(caller, exam, issued);
   }
 
@@ -247,7 +252,11 @@ export class ExamsService {
     );
   }
 
-  private async toIssued(caller: Caller, exam: Pick<Exam, 'id' | 'status'>, issued: IssuedUpload[]): Promise<IssuedExam> {
+  private async toIssued(
+    caller: Caller,
+    exam: Pick<Exam, 'id' | 'status'>,
+    issued: IssuedUpload[],
+  ): Promise<IssuedExam> {
     const signed = await this.uploads.sign(caller, issued);
     return {
       exam_id: exam.id,

@@ -34,7 +34,11 @@ export class IdempotencyService {
     const [held] = await tx.$queryRaw<{ free: boolean }[]>`
       SELECT pg_try_advisory_xact_lock(hashtextextended(${lock}, 0)) AS free`;
     if (!held?.free)
-      throw new ApplicationError('idempotency_conflict', 409, 'A request with this Idempotency-Key is being processed.');
+      throw new ApplicationError(
+        'idempotency_conflict',
+        409,
+        'A request with this Idempotency-Key is being processed.',
+      );
 
     const [found] = await tx.$queryRaw<{ resource_id: string; same: boolean }[]>`
       SELECT resource_id, request_hash = decode(${hashBody(claim.body)}, 'hex') AS same FROM idempotency_key
@@ -43,7 +47,11 @@ export class IdempotencyService {
         AND created_at > ${new Date(this.clock.now().getTime() - IDEMPOTENCY_LIFETIME_MS)}::timestamptz`;
     if (!found) return undefined;
     if (found.same) return found.resource_id;
-    throw new ApplicationError('idempotency_mismatch', 422, 'This Idempotency-Key was used with another request body.');
+    throw new ApplicationError(
+      'idempotency_mismatch',
+      422,
+      'This Idempotency-Key was used with another request body.',
+    );
   }
 
   /** Remembers what was created, in the transaction that created it. */

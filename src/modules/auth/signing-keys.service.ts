@@ -10,8 +10,8 @@ import { DatabaseService } from '../../platform/database/database.service.js';
 /** ECDSA on P-256 with SHA-256 (RFC 7518): small tokens, quick to sign; the one algorithm of every key. */
 export const SIGNING_ALGORITHM = 'ES256';
 
-/** A key id nobody knows makes us look again, but at most this often, in milliseconds. */
-const RELOAD_INTERVAL_MS = 1_000;
+/** Keys are read again when they were read this long ago, in milliseconds: one taken out of service ends everywhere. */
+const RELOAD_INTERVAL_MS = 500;
 
 export interface SigningKeyPair {
   kid: string;
@@ -40,9 +40,6 @@ export class SigningKeysService {
 
   /** The public key of that id, if it may still verify. */
   async verifying(kid: string): Promise<KeyObject | undefined> {
-    const known = (await this.load()).find((key) => key.kid === kid);
-    if (known || this.clock.now().getTime() - this.loadedAt < RELOAD_INTERVAL_MS) return known?.publicKey;
-    this.keys = undefined; // another process may have made it since
     return (await this.load()).find((key) => key.kid === kid)?.publicKey;
   }
 
@@ -53,6 +50,7 @@ export class SigningKeysService {
   }
 
   private load(): Promise<SigningKeyPair[]> {
+    if (this.clock.now().getTime() - this.loadedAt >= RELOAD_INTERVAL_MS) this.keys = undefined;
     this.keys ??= this.read().catch((error: unknown) => {
       this.keys = undefined; // the next call tries again
       throw error;

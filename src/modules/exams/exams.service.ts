@@ -176,20 +176,16 @@ export class ExamsService {
   private async progress(tx: Transaction, caller: Caller, operation: string, id: string): Promise<Progress> {
     const exam = await this.find(tx, caller, operation, id);
     if (exam.status === 'ready') return { exam, open: [], unseen: [] };
-    const slots = await tx.slot.findMany({
-      where: { examId: id, filledById: null },
-      orderBy: { position: 'asc' },
-      select: {
-        id: true,
-        name: true,
-        size: true,
-        uploads: { where: { state: { in: ['issued', 'expired'] } }, select: { id: true } },
-      },
-    });
+    const slots = await tx.$queryRaw<{ id: string; name: string; size: bigint; unseen: string[] | null }[]>`
+      SELECT s.id, s.name, s.size, array_agg(u.id::text) FILTER (WHERE u.state IN ('issued', 'expired')) AS unseen
+      FROM slot s
+      LEFT JOIN upload u ON u.organization_id = s.organization_id AND u.slot_id = s.id
+      WHERE s.organization_id = ${exam.organizationId}::uuid AND s.exam_id = ${id}::uuid AND s.filled_by_id IS NULL
+      GROUP BY s.organization_id, s.id ORDER BY s.position`;
     return {
       exam,
       open: slots.map((slot) => ({ id: slot.id, name: slot.name, size: Number(slot.size) })),
-      unseen: slots.flatMap(({ uploads }) => uploads.map((upload) => upload.id)),
+      unseen: slots.flatMap(({ unseen }) => unseen ?? []),
     };
   }
 

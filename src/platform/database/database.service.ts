@@ -25,6 +25,9 @@ export class DatabaseService implements OnModuleDestroy {
       connectionString: config.DATABASE_URL,
       max: config.DATABASE_POOL_SIZE,
       connectionTimeoutMillis: 5_000,
+      // Whatever hangs must end: a lost worker's locks, a query nobody waits for any more.
+      statement_timeout: TRANSACTION_LIMITS.timeout,
+      idle_in_transaction_session_timeout: 2 * TRANSACTION_LIMITS.timeout,
     };
     this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
     this.pool = new Pool({ ...pool, types: sqlTypes });

@@ -18,7 +18,7 @@ export const validationPipe = (): StandardSchemaValidationPipe =>
 export const plainText = (maximum: number) =>
   z
     .string()
-    .trim()
+    .regex(/^(?!\s)[^]*(?<!\s)$/, 'must not begin or end with a blank')
     .min(1, 'must not be empty')
     .max(maximum, `must be at most ${maximum} characters`)
     .regex(

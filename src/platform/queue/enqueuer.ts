@@ -4,6 +4,9 @@ import { getQueueToken } from '@nestjs/bullmq';
 import type { JobsOptions, Queue } from 'bullmq';
 import type { JobDefinition } from './job.js';
 
+/** Jobs in one call to the queue: on Postgres each call is a transaction. */
+const CHUNK = 500;
+
 /** How long a caller's reply may wait for the queue. */
 const ENQUEUE_LIMIT_MS = 1_000;
 
@@ -33,12 +36,16 @@ export class Enqueuer {
       data: job.payload.parse(payload),
       opts: { ...JOB_OPTIONS, jobId: job.id(payload) },
     }));
-    const added = queue.addBulk(bulk).catch((error: Error) => {
+    const added = this.add(queue, bulk).catch((error: Error) => {
       this.logger.warn(
         `${bulk.length} ${job.name} jobs were not queued (${error.message}); the reconciler will find them`,
       );
     });
     await Promise.race([added, elapsed(ENQUEUE_LIMIT_MS)]);
+  }
+
+  private async add(queue: Queue, jobs: Parameters<Queue['addBulk']>[0]): Promise<void> {
+    for (let from = 0; from < jobs.length; from += CHUNK) await queue.addBulk(jobs.slice(from, from + CHUNK));
   }
 }
 

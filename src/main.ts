@@ -16,6 +16,11 @@ const COMMANDS: Record<string, { summary: string; run: () => Promise<void> }> = 
     summary: 'create roles, apply migrations, refresh built-in roles (DATABASE_ADMIN_URL)',
     run: async () => (await import('./commands/migrate.command.js')).migrate(),
   },
+  'create-organization': {
+    summary:
+      'create-organization <name>: a tenant and a client that owns it; its secret is told once (DATABASE_URL)',
+    run: async () => (await import('./commands/create-organization.command.js')).createOrganization(),
+  },
   embedded: {
     summary: 'the embedded Postgres and S3, as a child of start',
     run: async () => (await import('./commands/embedded.command.js')).embedded(),
@@ -29,7 +34,7 @@ const COMMANDS: Record<string, { summary: string; run: () => Promise<void> }> = 
 const name = process.argv[2] ?? '';
 const command = COMMANDS[name];
 if (!command) {
-  const list = Object.entries(COMMANDS).map(([key, { summary }]) => `  ${key.padEnd(10)} ${summary}`);
+  const list = Object.entries(COMMANDS).map(([key, { summary }]) => `  ${key.padEnd(20)} ${summary}`);
   process.stderr.write(`Usage: scandock <command>\n\n${list.join('\n')}\n`);
   process.exit(name === '' || name === 'help' || name === '--help' ? 0 : 2);
 }

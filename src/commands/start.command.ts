@@ -59,6 +59,7 @@ async function bringUp(state: LocalState, children: Children, begun: number): Pr
   await Promise.all([
     children.start('worker', {
       ...settings.environment,
+      ...(process.env.METRICS_PORT && { METRICS_PORT: String(Number(process.env.METRICS_PORT) + 1) }),
       DATABASE_URL: roleUrl(settings.adminUrl, 'scandock_worker', secrets.workerPassword),
     }),
     children.start('api', settings.environment),

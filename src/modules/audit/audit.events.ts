@@ -63,5 +63,5 @@ export interface AuditRecord {
   detail: DetailValue;
 }
 
-/** The organization of events that have no tenant: bad credentials, boot. Made by the first migration of data. */
+/** The organization of events that have no tenant, e.g. bad credentials. Reserved: no row of `organization` has it. */
 export const PLATFORM_ORGANIZATION = '00000000-0000-7000-8000-000000000000';

@@ -188,6 +188,7 @@ export class ExamQueries {
 
   private summarize(exam: LinkedExam, counts: FileCounts | undefined): ExamSummary {
     const link = exam.status === 'ready' ? this.links.urls(exam.shareLink) : null;
+    const { expiresAt } = exam.shareLink ?? exam; // the link's own end, once there is a link
     return {
       exam_id: exam.id,
       name: exam.name,
@@ -198,7 +199,7 @@ export class ExamQueries {
       share_url: link?.share_url ?? null,
       viewer_url: link?.viewer_url ?? null,
       created_at: exam.createdAt.toISOString(),
-      ...(exam.expiresAt && { expires_at: exam.expiresAt.toISOString() }),
+      ...(expiresAt && { expires_at: expiresAt.toISOString() }),
     };
   }
 }

@@ -81,9 +81,9 @@ export class ShareLinksService {
     return count;
   }
 
-  /** Null while the link leads nowhere. */
-  urls(link: Pick<ShareLink, 'id' | 'version' | 'revokedAt'> | null): ShareUrls | null {
-    if (!link || link.revokedAt) return null;
+  /** Null while the link leads nowhere: it was revoked, or has ended. */
+  urls(link: Pick<ShareLink, 'id' | 'version' | 'revokedAt' | 'expiresAt'> | null): ShareUrls | null {
+    if (!link || !this.isLiving(link)) return null;
     const token = this.token(link);
     return {
       share_url: `${this.config.PUBLIC_URL}/share/${token}`,
@@ -100,7 +100,7 @@ export class ShareLinksService {
     const link = await this.database.withOrganization(found.organization_id, (tx) =>
       tx.shareLink.findUnique({ where: { id: found.id } }),
     );
-    if (!link || link.revokedAt || (link.expiresAt && link.expiresAt <= this.clock.now())) throw notFound();
+    if (!link || !this.isLiving(link)) throw notFound();
     return link;
   }
 
@@ -136,6 +136,10 @@ export class ShareLinksService {
       origin: request,
       ...event,
     } as AuditEntry<Action>;
+  }
+
+  private isLiving({ revokedAt, expiresAt }: Pick<ShareLink, 'revokedAt' | 'expiresAt'>): boolean {
+    return !revokedAt && (!expiresAt || expiresAt > this.clock.now());
   }
 
   private token({ id, version }: Pick<ShareLink, 'id' | 'version'>): string {

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { Transaction } from '../../platform/database/database.service.js';
 import { lockStudies } from './study.rows.js';
 
-/** The index of studies: what stands in it is exactly what living uploads registered. */
+/** The index of studies: an instance stands in it as long as an upload of its present bytes lives. */
 @Injectable()
 export class StudiesService {
   /** Locks the studies an exam's uploads belong to, as the workers do: before any upload row is locked. */

@@ -44,7 +44,8 @@ export const configSchema = z.object({
 
   /** The application role: no superuser, no BYPASSRLS, owner of nothing. Checked at boot. */
   DATABASE_URL: postgresUrl,
-  DATABASE_POOL_SIZE: positive(16),
+  /** Connections of each of the two pools (Prisma's and the hot path's); the queue on Postgres takes some more. */
+  DATABASE_POOL_SIZE: positive(8),
   /** Absent: the queue runs on DATABASE_URL. */
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
 

@@ -9,18 +9,24 @@ export class NestLogger implements LoggerService {
   constructor(private readonly pino: Logger) {}
 
   log(message: unknown, ...context: unknown[]): void {
-    this.pino.debug({ context: context.at(-1) }, String(message));
+    this.pino.debug(...line(message, context));
   }
 
   warn(message: unknown, ...context: unknown[]): void {
-    this.pino.warn({ context: context.at(-1) }, String(message));
+    this.pino.warn(...line(message, context));
   }
 
   error(message: unknown, ...context: unknown[]): void {
-    this.pino.error({ context: context.at(-1) }, String(message));
+    this.pino.error(...line(message, context));
   }
 
   fatal(message: unknown, ...context: unknown[]): void {
-    this.pino.fatal({ context: context.at(-1) }, String(message));
+    this.pino.fatal(...line(message, context));
   }
+}
+
+/** Objects become fields, anything else the message. */
+function line(message: unknown, context: unknown[]): [object, string?] {
+  const fields = { context: context.at(-1) };
+  return typeof message === 'object' ? [{ ...fields, ...message }] : [fields, String(message)];
 }

@@ -74,6 +74,7 @@ export class ExamsController {
 
   @Post('exams/:id/confirm')
   @HttpCode(200)
+  @Header('cache-control', 'no-store')
   @Requires('exams:confirm')
   @ApiOperation({ summary: 'Mark the exam ready; the same answer each time' })
   @ApiResponse({ status: 200, description: 'Every file has landed', standardSchema: confirmedExamSchema })

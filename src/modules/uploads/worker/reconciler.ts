@@ -91,6 +91,7 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
   private async lead(): Promise<void> {
     await this.attempt('leadership', async () => {
       if (await this.leadership.held()) await this.run();
+      else forgetLedger();
     });
   }
 
@@ -136,8 +137,7 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
       { state: string; records: bigint; oldest: Date; parked: bigint }[]
     >`
       SELECT * FROM ledger_summary()`;
-    ledgerRecords.reset();
-    ledgerOldestSeconds.reset();
+    forgetLedger();
     for (const { state, records, oldest } of rows) {
       ledgerRecords.set({ state }, Number(records));
       ledgerOldestSeconds.set({ state }, (now - oldest.getTime()) / 1000);
@@ -161,4 +161,11 @@ function idsByOrganization(rows: Row[]): Map<string, string[]> {
   for (const { id, organization_id } of rows)
     groups.set(organization_id, [...(groups.get(organization_id) ?? []), id]);
   return groups;
+}
+
+/** Only the process that leads knows the ledger's figures; another's would be stale. */
+function forgetLedger(): void {
+  ledgerRecords.reset();
+  ledgerOldestSeconds.reset();
+  ledgerParked.reset();
 }

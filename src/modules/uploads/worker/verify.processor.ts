@@ -1,14 +1,17 @@
 import { Processor, WorkerHost } from '@nestjs/bullmq';
-import { Inject, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
+import { causeForLog } from '../../../platform/logging/cause-for-log.js';
 import { verifyUpload } from '../uploads.jobs.js';
 import { VerifyService } from './verify.service.js';
 
 /** Takes `verify-upload` jobs. Begins when the process is ready, not when Nest has built it. */
 @Processor(verifyUpload.queue, { autorun: false })
 export class VerifyProcessor extends WorkerHost implements OnApplicationBootstrap {
+  private readonly logger = new Logger(VerifyProcessor.name);
+
   constructor(
     @Inject(CONFIG) private readonly config: ConfigValues,
     private readonly verifier: VerifyService,
@@ -27,6 +30,7 @@ export class VerifyProcessor extends WorkerHost implements OnApplicationBootstra
     try {
       await this.verifier.verify(payload);
     } catch (error) {
+      this.logger.warn({ uploadId: payload.uploadId, cause: causeForLog(error) });
       await this.verifier.giveUp(payload, error);
       throw error;
     }

@@ -18,7 +18,7 @@ const COMMANDS: Record<string, { summary: string; run: () => Promise<void> }> = 
   },
   'create-organization': {
     summary:
-      'create-organization <name>: a tenant and a client that owns it; its secret is told once (DATABASE_URL)',
+      '<name>: a tenant and a client that owns it; its secret is told once (DATABASE_URL)',
     run: async () => (await import('./commands/create-organization.command.js')).createOrganization(),
   },
   embedded: {

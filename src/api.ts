@@ -23,7 +23,7 @@ export interface Api {
 /** Builds the API without listening. Fails when a route names no operation. */
 export async function createApi(config: ConfigValues, { documentation = false } = {}): Promise<Api> {
   const logger = createLogger(config.LOG_LEVEL, 'api');
-  const adapter = await createHttpAdapter(config, logger, BODY_LIMITS);
+  const adapter = await createHttpAdapter(config, logger, BODY_LIMITS, ERROR_FORMATS);
   const app = await NestFactory.create<NestFastifyApplication>(ApiModule.with(config), adapter, {
     logger: new NestLogger(logger),
     abortOnError: false,

@@ -114,7 +114,7 @@ export type ExamDetail = z.infer<typeof examDetailSchema>;
 
 export const listExamsSchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
-  cursor: z.string().max(256).optional(),
+  cursor: z.string().min(1).max(256).optional(),
   offset: z.coerce.number().int().min(0).max(100_000).optional(),
   status: z.enum(['uploading', 'ready']).optional(),
 });
@@ -126,10 +126,19 @@ export const examPageSchema = z.object({
 });
 export type ExamPage = z.infer<typeof examPageSchema>;
 
+/** Years that neither Postgres nor ISO 8601 spells in four digits are a mistake, not an end. */
+const isStorable = (time: string): boolean =>
+  Date.parse(time) >= 0 && Date.parse(time) <= Date.parse('9999-12-31T23:59:59.999Z');
+
 export const shareChangeSchema = z
   .strictObject({
     rotate: z.boolean().optional().describe('Make another link and end the former'),
-    expires_at: z.iso.datetime({ offset: true }).nullable().optional().describe('null: never'),
+    expires_at: z.iso
+      .datetime({ offset: true })
+      .refine(isStorable, 'must be a time between 1970 and 9999')
+      .nullable()
+      .optional()
+      .describe('null: never'),
     password: z.string().min(8).max(128).nullable().optional().describe('null: none'),
   })
   .default({});

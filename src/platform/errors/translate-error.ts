@@ -25,9 +25,11 @@ const STATUS_CODES: Record<number, string> = {
   404: 'not_found',
   405: 'method_not_allowed',
   406: 'not_acceptable',
+  408: 'request_timeout',
   413: 'payload_too_large',
   414: 'uri_too_long',
   415: 'unsupported_media_type',
+  431: 'header_too_large',
 };
 
 /** Whether the fault lies with a part that is away or busy, so that trying again is sensible. */
@@ -69,7 +71,9 @@ function clientMessage(status: number, error: unknown): string {
     405: 'This method is not allowed here.',
     413: 'The request body is too large.',
     414: 'The URL is too long.',
+    408: 'The request did not arrive in time.',
     415: 'This content type is not supported here.',
+    431: 'The request headers are too large.',
   };
   if ((error as { code?: unknown })?.code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return 'The JSON body is empty.';
   return messages[status] ?? 'The request is malformed.';

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { validationError } from '../errors/application-error.js';
 
-const cursorSchema = z.tuple([z.iso.datetime(), z.uuid()]);
+/** Nothing of ours is older than the epoch, and Postgres knows no year 0. */
+const timeSchema = z.iso.datetime().refine((time) => Date.parse(time) >= 0);
+const cursorSchema = z.tuple([timeSchema, z.uuid()]);
 
 /** Where a keyset page ended: creation time and id of its last row. */
 export interface Position {

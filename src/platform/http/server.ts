@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import Fastify, { type FastifyInstance, LogController } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import type { ConfigValues } from '../config/config.schema.js';
+import { newId } from '../database/id.js';
+import { toApplicationError } from '../errors/translate-error.js';
 import { observeRequest } from '../health/metrics.js';
+import { type ErrorFormat, formatFor, problemDetails, renderError } from './error-format.js';
 import { beginContext } from './request-context.js';
 
 /** Largest body of a route that says nothing else, in bytes. */
@@ -18,6 +23,7 @@ export async function createHttpAdapter(
   config: ConfigValues,
   logger: Logger,
   bodyLimits: BodyLimits,
+  formats: ErrorFormat[],
 ): Promise<FastifyAdapter> {
   const server = Fastify({
     loggerInstance: logger,
@@ -28,6 +34,8 @@ export async function createHttpAdapter(
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => refuseUnrouted(error, request, reply, formats),
+    clientErrorHandler: refuseUnread,
     genReqId: () => '', // the context has the id; Fastify's own would be a second one
   });
   server.addHook('onRoute', (route) => {
@@ -50,6 +58,51 @@ export async function createHttpAdapter(
   followRequests(server as unknown as FastifyInstance);
   return new FastifyAdapter(server as never);
 }
+
+/** A URL no route can be found for, because it cannot be decoded or a part is too long: no hook has run yet. */
+function refuseUnrouted(
+  cause: Error,
+  request: FastifyRequest,
+  { raw }: FastifyReply,
+  formats: ErrorFormat[],
+): void {
+  const { requestId } = beginContext(request).info;
+  const error = toApplicationError(cause);
+  const format = formatFor(formats, request.url);
+  raw.writeHead(error.status, {
+    ...bareHeaders(requestId),
+    ...format.headers,
+    'content-type': format.contentType,
+  });
+  raw.end(renderError(format, error, requestId));
+}
+
+/** What the HTTP parser refuses has no request: headers past the limit, a broken request line, a time-out. */
+function refuseUnread(cause: NodeJS.ErrnoException, socket: Socket): void {
+  if (cause.code === 'ECONNRESET' || socket.destroyed) return;
+  const status = UNREAD[cause.code ?? ''] ?? 400;
+  const requestId = newId();
+  const error = toApplicationError(Object.assign(new Error('unread', { cause }), { statusCode: status }));
+  const body = renderError(problemDetails, error, requestId);
+  const headers = {
+    ...bareHeaders(requestId),
+    'content-type': problemDetails.contentType,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  };
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  if (socket.writable)
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${head.join('')}\r\n${body}`);
+  socket.destroy(cause);
+}
+
+const UNREAD: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
+
+const bareHeaders = (requestId: string): Record<string, string> => ({
+  'x-request-id': requestId,
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-store',
+});
 
 function followRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {

@@ -216,17 +216,20 @@ export async function purge(
     WHERE organization_id = ${organizationId}::uuid AND id = ANY (${ids}::uuid[]) AND state = 'deleted'`;
 }
 
-/** Counts an unexpected failure; at the limit the upload is set aside for a person instead of being tried for ever. */
+/**
+ * Counts an unexpected failure; at `parkAt` the upload is set aside for a person instead of being tried for ever. Null
+ * never parks.
+ */
 export async function countFailure(
   tx: SqlTransaction,
   organizationId: string,
   uploadId: string,
-  failure: { reason: string; limit: number; now: Date },
+  failure: { reason: string; parkAt: number | null; now: Date },
 ): Promise<{ failures: number } | undefined> {
   const [row] = await tx.$queryRaw<{ failures: number }[]>`
     UPDATE upload SET failures = failures + 1,
-           parked_at = CASE WHEN failures + 1 >= ${failure.limit} THEN ${failure.now}::timestamptz END,
-           parked_reason = CASE WHEN failures + 1 >= ${failure.limit} THEN ${failure.reason} END
+           parked_at = CASE WHEN failures + 1 >= ${failure.parkAt}::int THEN ${failure.now}::timestamptz END,
+           parked_reason = CASE WHEN failures + 1 >= ${failure.parkAt}::int THEN ${failure.reason} END
     WHERE organization_id = ${organizationId}::uuid AND id = ${uploadId}::uuid AND state IN ('landed', 'verified')
     RETURNING failures`;
   return row;

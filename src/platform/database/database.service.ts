@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { Pool } from 'pg';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
@@ -16,7 +16,7 @@ const TRANSACTION_LIMITS = { timeout: 30_000, maxWait: 10_000 };
 const MAX_ATTEMPTS = 3;
 
 @Injectable()
-export class DatabaseService implements OnModuleDestroy {
+export class DatabaseService implements OnApplicationShutdown {
   private readonly prisma: PrismaClient;
   private readonly pool: Pool;
 
@@ -74,7 +74,8 @@ export class DatabaseService implements OnModuleDestroy {
     );
   }
 
-  async onModuleDestroy(): Promise<void> {
+  /** The last phase: requests and jobs under way need the database until they are answered. */
+  async onApplicationShutdown(): Promise<void> {
     await Promise.all([this.prisma.$disconnect(), this.pool.end()]);
   }
 }

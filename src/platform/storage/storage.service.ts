@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import {
   CopyObjectCommand,
   DeleteObjectsCommand,
@@ -24,7 +24,7 @@ const MAX_KEYS_PER_DELETE = 1000;
 
 /** The bucket. Everything but presigning is network I/O: never call it inside a database transaction. */
 @Injectable()
-export class StorageService implements OnModuleDestroy {
+export class StorageService implements OnApplicationShutdown {
   private readonly client: S3Client;
   private readonly presigner: Presigner;
   private readonly bucket: string;
@@ -147,7 +147,7 @@ export class StorageService implements OnModuleDestroy {
     await this.client.send(new HeadBucketCommand({ Bucket: this.bucket }), { requestTimeout: 2_000 });
   }
 
-  onModuleDestroy(): void {
+  onApplicationShutdown(): void {
     this.client.destroy();
   }
 }

@@ -1,5 +1,5 @@
 import { Processor, WorkerHost } from '@nestjs/bullmq';
-import { Inject, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Inject, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import type { Job } from 'bullmq';
 import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
@@ -9,7 +9,7 @@ import { VerifyService } from './verify.service.js';
 
 /** Takes `verify-upload` jobs. Begins when the process is ready, not when Nest has built it. */
 @Processor(verifyUpload.queue, { autorun: false })
-export class VerifyProcessor extends WorkerHost implements OnApplicationBootstrap {
+export class VerifyProcessor extends WorkerHost implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(VerifyProcessor.name);
 
   constructor(
@@ -23,6 +23,11 @@ export class VerifyProcessor extends WorkerHost implements OnApplicationBootstra
     this.worker.concurrency = this.config.WORKER_CONCURRENCY;
     this.worker.on('error', () => undefined); // the queue is away: BullMQ reconnects, the reconciler covers the gap
     void this.worker.run();
+  }
+
+  /** Finishes what is under way before anything it needs is closed; what has not begun stays queued. */
+  async onModuleDestroy(): Promise<void> {
+    await this.worker.close();
   }
 
   async process(job: Job): Promise<void> {

@@ -67,11 +67,14 @@ export class VerifyService {
    */
   async giveUp({ organizationId, uploadId }: VerifyUploadPayload, error: unknown): Promise<void> {
     if (isTransient(error)) return;
-    const failure = { reason: (error as Error).name, limit: MAX_FAILURES, now: this.clock.now() };
+    const missing = error instanceof ObjectMissing;
+    // Never parked when it is about to be rejected: after a crash between the two, nobody would come back to it.
+    const parkAt = missing ? null : MAX_FAILURES;
+    const failure = { reason: (error as Error).name, parkAt, now: this.clock.now() };
     const counted = await this.database.withOrganization(organizationId, (tx) =>
       countFailure(tx, organizationId, uploadId, failure),
     );
-    if (counted && counted.failures >= MAX_FAILURES && error instanceof ObjectMissing)
+    if (counted && counted.failures >= MAX_FAILURES && missing)
       await this.settlement.settle(organizationId, {
         uploadId,
         attempt: 0,

@@ -35,13 +35,24 @@ export class FailureLimiter {
     }
   }
 
-  /** For secrets a person chose: past the limit nothing is even tried. */
+  /**
+   * For secrets a person chose: past the limit nothing is even tried. A try is counted before it is made, and given
+   * back when it was right: otherwise all guesses that are sent at once would be tried.
+   */
   async guard<T>(keys: string[], attempt: () => Promise<T>): Promise<T> {
-    for (const key of keys) {
-      const state = await this.limiter.get(key);
-      if (state && state.remainingPoints <= 0) throw tooManyFailures(Math.ceil(state.msBeforeNext / 1000));
+    await this.penalize(keys);
+    try {
+      const result = await attempt();
+      await this.giveBack(keys);
+      return result;
+    } catch (error) {
+      if ((error as { status?: number }).status !== 401) await this.giveBack(keys);
+      throw error;
     }
-    return this.count(keys, attempt);
+  }
+
+  private async giveBack(keys: string[]): Promise<void> {
+    for (const key of keys) await this.limiter.reward(key);
   }
 
   private async penalize(keys: (string | undefined)[]): Promise<void> {

@@ -1,0 +1,672 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { canonicalForm } from '../../src/modules/audit/audit.canonical.js';
+import {
+  type AuditEntry,
+  type AuditRecord,
+  type DetailValue,
+  PLATFORM_ORGANIZATION,
+} from '../../src/modules/audit/audit.events.js';
+import { AuditService } from '../../src/modules/audit/audit.service.js';
+import { DatabaseService } from '../../src/platform/database/database.service.js';
+import { newId } from '../../src/platform/database/id.js';
+import type { Route } from '../../src/platform/http/route-table.js';
+import { type Answer, basic, Client, eventually, put, tokenFor } from '../support/client.js';
+import { ctInstance } from '../support/dicom-files.js';
+import { createExam, examBody, uploadExam } from '../support/exam.js';
+import { createWorld, type Tenant, type World } from '../support/world.js';
+
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
+const GRANT = 'grant_type=client_credentials';
+const UNLIMITED = { CREDENTIAL_FAILURES_PER_MINUTE: '100000', RATE_LIMIT_PER_MINUTE: '100000' };
+
+let world: World;
+let tenant: Tenant;
+let client: Client;
+let anonymous: Client;
+
+beforeAll(async () => {
+  world = await createWorld({ ...UNLIMITED, RECONCILE_INTERVAL_MS: '300' });
+  await world.startWorker();
+  tenant = await world.newTenant();
+  client = new Client(world.baseUrl, tenant.apiKey);
+  anonymous = new Client(world.baseUrl);
+});
+afterAll(() => world.close());
+
+interface Event {
+  organization_id: string;
+  actor_kind: string;
+  actor_id: string | null;
+  action: string;
+  outcome: string;
+  resource_type: string | null;
+  resource_id: string | null;
+  ip: string | null;
+  trace_id: string | null;
+  detail: Record<string, unknown>;
+}
+
+async function eventsOf(answer: Answer): Promise<Event[]> {
+  const { rows } = await world.admin.query<Event>(
+    'SELECT * FROM audit_event WHERE request_id = $1 ORDER BY id',
+    [answer.headers.get('x-request-id')],
+  );
+  return rows;
+}
+
+const routeOf = (method: string, path: string): Route =>
+  world.api.routes.find((route) => route.method === method && route.path === path)!;
+
+/** A confirmed exam with one registered file, its link protected when wanted. */
+async function sharedExam(password?: string): Promise<{ id: string; token: string; upload: string }> {
+  const { exam_id: id } = await uploadExam(client, { 'a.dcm': ctInstance() });
+  const { body } = await client.post<{ share_url: string }>(`/api/v1/exams/${id}/confirm`);
+  const detail = await eventually(
+    async () =>
+      (await client.get<{ ingestion_status: string; files: { upload_id: string }[] }>(`/api/v1/exams/${id}`))
+        .body,
+    ({ ingestion_status }) => ingestion_status === 'registered',
+  );
+  if (password) await client.post(`/api/v1/exams/${id}/share`, { password });
+  return { id, token: body.share_url.split('/').at(-1)!, upload: detail.files[0]!.upload_id };
+}
+
+type Call = (given: { id: string; token: string; upload: string }, by: Client) => Promise<Answer>;
+
+const confirmable = async (): Promise<string> =>
+  (await uploadExam(client, { 'a.dcm': ctInstance() })).exam_id;
+
+/** How each audited route succeeds and how it fails; `METHOD path` as in the route table. */
+const CALLS: Record<string, { success: Call; failure: Call }> = {
+  'POST /api/v1/exams': {
+    success: (_, by) => by.post('/api/v1/exams', examBody({ 'a.dcm': 1 })),
+    failure: (_, by) => by.post('/api/v1/exams', {}),
+  },
+  'GET /api/v1/exams': {
+    success: (_, by) => by.get('/api/v1/exams'),
+    failure: (_, by) => by.get('/api/v1/exams?limit=0'),
+  },
+  'GET /api/v1/exams/:id': {
+    success: ({ id }, by) => by.get(`/api/v1/exams/${id}`),
+    failure: (_, by) => by.get(`/api/v1/exams/${newId()}`),
+  },
+  'POST /api/v1/exams/:id/urls': {
+    success: ({ id }, by) => by.post(`/api/v1/exams/${id}/urls`),
+    failure: (_, by) => by.post(`/api/v1/exams/${newId()}/urls`),
+  },
+  'POST /api/v1/exams/:id/confirm': {
+    success: async (_, by) => by.post(`/api/v1/exams/${await confirmable()}/confirm`),
+    failure: async (_, by) =>
+      by.post(`/api/v1/exams/${(await createExam(client, { 'a.dcm': 1 })).exam_id}/confirm`),
+  },
+  'POST /api/v1/exams/:id/share': {
+    success: ({ id }, by) => by.post(`/api/v1/exams/${id}/share`, {}),
+    failure: (_, by) => by.post(`/api/v1/exams/${newId()}/share`, {}),
+  },
+  'DELETE /api/v1/exams/:id/share': {
+    success: async (_, by) =>
+      by.delete(`/api/v1/exams/${(await createExam(client, { a: 1 })).exam_id}/share`),
+    failure: (_, by) => by.delete(`/api/v1/exams/${newId()}/share`),
+  },
+  'DELETE /api/v1/exams/:id': {
+    success: async (_, by) => by.delete(`/api/v1/exams/${(await createExam(client, { a: 1 })).exam_id}`),
+    failure: (_, by) => by.delete(`/api/v1/exams/${newId()}`),
+  },
+  'GET /api/v1/me': {
+    success: (_, by) => by.get('/api/v1/me'),
+    failure: async (_, by) => broken(() => by.get('/api/v1/me')),
+  },
+  'GET /test-token': {
+    success: (_, by) => by.get('/test-token'),
+    // It looks nothing up, so that nothing fails but the credential itself.
+    failure: () => anonymous.get('/test-token', { authorization: 'Bearer !' }),
+  },
+  'POST /oauth2/token': {
+    success: () =>
+      anonymous.call('POST', '/oauth2/token', GRANT, {
+        ...FORM,
+        authorization: basic(tenant.clientId, tenant.clientSecret),
+      }),
+    failure: () => anonymous.call('POST', '/oauth2/token', 'grant_type=password', FORM),
+  },
+  'GET /auth/token': {
+    success: () =>
+      anonymous.get('/auth/token', { authorization: basic(tenant.clientId, tenant.clientSecret) }),
+    failure: () => anonymous.get('/auth/token?client_secret=x'),
+  },
+  'POST /auth/token': {
+    success: () =>
+      anonymous.post('/auth/token', { client_id: tenant.clientId, client_secret: tenant.clientSecret }),
+    failure: () => anonymous.post('/auth/token', '{"broken'),
+  },
+  'GET /share/:token': {
+    success: ({ token }) => anonymous.get(`/share/${token}`),
+    failure: () => anonymous.get(`/share/${'A'.repeat(43)}`),
+  },
+  'GET /viewer/:token': {
+    success: ({ token }) => anonymous.get(`/viewer/${token}`),
+    failure: () => anonymous.get(`/viewer/${'A'.repeat(43)}`),
+  },
+  'GET /share/:token/files/:id': {
+    success: ({ token, upload }) => anonymous.get(`/share/${token}/files/${upload}`),
+    failure: ({ token }) => anonymous.get(`/share/${token}/files/${newId()}`),
+  },
+  'POST /share/:token': {
+    success: async () => {
+      const { token } = await sharedExam('correct horse');
+      return anonymous.call('POST', `/share/${token}`, 'password=correct+horse', FORM);
+    },
+    failure: () => anonymous.call('POST', `/share/${'A'.repeat(43)}`, 'password=x', FORM),
+  },
+};
+
+/** Under a fault of the database that leaves the ledger alone. */
+async function broken(call: () => Promise<Answer>): Promise<Answer> {
+  await world.admin.query('ALTER TABLE stored_object RENAME TO hidden_object');
+  try {
+    return await call();
+  } finally {
+    await world.admin.query('ALTER TABLE hidden_object RENAME TO stored_object');
+  }
+}
+
+const audited = (): Route[] => world.api.routes.filter(({ operation }) => operation.audited !== 'never');
+const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
+
+describe('every audited route', () => {
+  it('is called below', () => {
+    expect(audited().map(nameOf).sort()).toEqual(Object.keys(CALLS).sort());
+  });
+
+  it.each(Object.keys(CALLS))('%s: success', async (name) => {
+    const given = await sharedExam();
+    const answer = await CALLS[name]!.success(given, client);
+    expect(answer.status).toBeLessThan(400);
+    const [method, path] = name.split(' ') as [string, string];
+    const { operation } = routeOf(method, path);
+    const own = (await eventsOf(answer)).filter(({ action }) => action === operation.name);
+    expect(own).toHaveLength(1);
+    expect(own[0]).toMatchObject({
+      organization_id: tenant.organizationId,
+      outcome: 'success',
+      resource_type: operation.subject,
+      actor_kind:
+        path.startsWith('/share') || path.startsWith('/viewer')
+          ? 'share_link'
+          : expect.stringMatching(/^(client|api_key)$/),
+      actor_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      ip: expect.stringMatching(/127\.0\.0\.1$/),
+      trace_id: answer.headers.get('traceparent')!.split('-')[1],
+    });
+  });
+
+  it.each(Object.keys(CALLS))('%s: failure', async (name) => {
+    const given = await sharedExam();
+    const answer = await CALLS[name]!.failure(given, client);
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    const [method, path] = name.split(' ') as [string, string];
+    const { operation } = routeOf(method, path);
+    const events = await eventsOf(answer);
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({
+      action: operation.name,
+      outcome: answer.status === 401 ? 'denied' : 'failure',
+      detail: { status: answer.status, code: expect.stringMatching(/^[a-z_]+$/) },
+    });
+    const known = !path.startsWith('/auth') && !path.startsWith('/oauth2') && name !== 'GET /test-token';
+    const knownLink = name === 'GET /share/:token/files/:id';
+    const anybody = path.startsWith('/share') || path.startsWith('/viewer');
+    expect(events[0]!.organization_id).toBe(
+      (known && !anybody) || knownLink ? tenant.organizationId : PLATFORM_ORGANIZATION,
+    );
+    expect(events[0]!.actor_kind).toBe(
+      knownLink ? 'share_link' : known && !anybody ? 'api_key' : 'anonymous',
+    );
+  });
+
+  const closed = (): Route[] => audited().filter((route) => !route.public);
+  const ask = (by: Client, { method, path }: Route): Promise<Answer> =>
+    by.call(method, path.replace(':id', newId()), method === 'POST' ? {} : undefined);
+
+  it('without a credential: denied, in the platform’s ledger', async () => {
+    for (const route of closed()) {
+      const answer = await ask(anonymous, route);
+      expect({ route: nameOf(route), status: answer.status }).toEqual({ route: nameOf(route), status: 401 });
+      expect(await eventsOf(answer)).toEqual([
+        expect.objectContaining({
+          action: route.operation.name,
+          outcome: 'denied',
+          organization_id: PLATFORM_ORGANIZATION,
+          actor_kind: 'anonymous',
+          actor_id: null,
+        }),
+      ]);
+    }
+  });
+
+  it('without the scope, and without a role that allows it: denied, in the organization’s ledger', async () => {
+    for (const [role, scopes, codes] of [
+      ['owner', [], ['insufficient_scope']],
+      ['reader', undefined, ['forbidden']],
+    ] as const) {
+      const weak = await world.newTenant(role, scopes);
+      for (const kind of ['client', 'api_key'] as const) {
+        const by = new Client(
+          world.baseUrl,
+          kind === 'client' ? await tokenFor(world.baseUrl, weak) : weak.apiKey,
+        );
+        const refused = closed().filter(({ operation }) =>
+          role === 'owner'
+            ? operation.scope
+            : !['exams:list', 'exams:read', 'account:read', 'tokens:inspect'].includes(operation.name),
+        );
+        expect(refused.length).toBeGreaterThanOrEqual(6);
+        for (const route of refused) {
+          const answer = await ask(by, route);
+          expect({ route: nameOf(route), status: answer.status }).toEqual({
+            route: nameOf(route),
+            status: 403,
+          });
+          const [event, ...more] = await eventsOf(answer);
+          expect(more).toEqual([]);
+          expect(event).toMatchObject({
+            action: route.operation.name,
+            outcome: 'denied',
+            organization_id: weak.organizationId,
+            actor_kind: kind,
+            actor_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+            detail: { status: 403, code: codes[0] },
+          });
+        }
+      }
+    }
+  });
+
+  it('with a body that cannot be read: a failure all the same', async () => {
+    const answer = await client.post('/api/v1/exams', '{"name":');
+    expect(await eventsOf(answer)).toEqual([
+      expect.objectContaining({
+        action: 'exams:create',
+        outcome: 'failure',
+        detail: { status: 400, code: 'bad_request' },
+      }),
+    ]);
+  });
+});
+
+describe('when the ledger cannot be written', () => {
+  const everything = async (): Promise<object> => {
+    const counts: Record<string, unknown> = {};
+    for (const table of ['exam', 'slot', 'upload', 'share_link', 'idempotency_key', 'audit_event']) {
+      const { rows } = await world.admin.query<{ rows: string; digest: string }>(
+        `SELECT count(*) AS rows, md5(string_agg(t::text, '' ORDER BY t::text)) AS digest FROM "${table}" t
+         WHERE organization_id = $1`,
+        [tenant.organizationId],
+      );
+      counts[table] = rows[0];
+    }
+    return counts;
+  };
+  const FAULTS: [string, string, string][] = [
+    [
+      'because the grant is gone',
+      'REVOKE INSERT ON audit_event FROM scandock_app',
+      'GRANT INSERT ON audit_event TO scandock_app',
+    ],
+    [
+      'because it raises',
+      `CREATE FUNCTION refuse_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$;
+       CREATE TRIGGER refuse_all BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION refuse_all()`,
+      'DROP TRIGGER refuse_all ON audit_event; DROP FUNCTION refuse_all()',
+    ],
+  ];
+
+  it.each(FAULTS)('%s: nothing is told and nothing happens', async (_, fault, repair) => {
+    const { id, token, upload } = await sharedExam();
+    const locked = await sharedExam('correct horse');
+    const open = await confirmable();
+    await client.get('/api/v1/exams'); // its credential is known: what fails below is the ledger
+    const before = await everything();
+    await world.admin.query(fault);
+    try {
+      const key = { 'idempotency-key': randomUUID() };
+      const answers: [string, Answer][] = [
+        ['list', await client.get('/api/v1/exams')],
+        ['detail', await client.get(`/api/v1/exams/${id}`)],
+        ['me', await client.get('/api/v1/me')],
+        ['inspect', await client.get('/test-token')],
+        ['create', await client.post('/api/v1/exams', examBody({ 'a.dcm': 1 }), key)],
+        ['urls', await client.post(`/api/v1/exams/${open}/urls`)],
+        ['confirm', await client.post(`/api/v1/exams/${open}/confirm`)],
+        ['share', await client.post(`/api/v1/exams/${id}/share`, { rotate: true })],
+        ['unshare', await client.delete(`/api/v1/exams/${id}/share`)],
+        ['delete', await client.delete(`/api/v1/exams/${id}`)],
+        ['open', await anonymous.get(`/share/${token}`)],
+        ['download', await anonymous.get(`/share/${token}/files/${upload}`)],
+        ['locked download', await anonymous.get(`/share/${locked.token}/files/${locked.upload}`)],
+        ['unlock', await anonymous.call('POST', `/share/${locked.token}`, 'password=correct+horse', FORM)],
+        ['wrong password', await anonymous.call('POST', `/share/${locked.token}`, 'password=wrong', FORM)],
+        [
+          'token',
+          await anonymous.call('POST', '/oauth2/token', GRANT, {
+            ...FORM,
+            authorization: basic(tenant.clientId, tenant.clientSecret),
+          }),
+        ],
+        [
+          'wrong secret',
+          await anonymous.call('POST', '/oauth2/token', GRANT, { ...FORM, authorization: basic('a', 'b') }),
+        ],
+        ['no token', await anonymous.get('/api/v1/exams')],
+        ['unknown exam', await client.get(`/api/v1/exams/${newId()}`)],
+        ['bad body', await client.post('/api/v1/exams', {})],
+      ];
+      expect(answers.map(([name, { status }]) => [name, status])).toEqual(
+        answers.map(([name]) => [name, 503]),
+      );
+      for (const [, { text, headers }] of answers) {
+        expect(headers.get('retry-after')).toBe('2');
+        expect(headers.get('set-cookie')).toBeNull();
+        expect(headers.get('location')).toBeNull();
+        expect(text).not.toMatch(/Juan|CBCT|access_token|X-Amz|eyJ|disk full|audit_event|permission/);
+      }
+      expect(answers[0]![1].body).toEqual({
+        error: { code: 'unavailable', message: 'The service cannot do this right now. Try again.' },
+      });
+    } finally {
+      await world.admin.query(repair);
+    }
+    expect(await everything()).toEqual(before);
+    expect((await client.post(`/api/v1/exams/${open}/confirm`)).status).toBe(200);
+  });
+});
+
+describe('neither ledger nor log', () => {
+  it('holds names, tokens, secrets, URLs of the bucket or of shares', async () => {
+    const process = await startProcess();
+    try {
+      const secrets = await liveThrough(process.baseUrl);
+      await process.stop();
+      const { rows } = await world.admin.query<{ row: string }>('SELECT e::text AS row FROM audit_event e');
+      expect(rows.length).toBeGreaterThan(30);
+      const lines = process.output().split('\n').filter(Boolean);
+      expect(lines.filter((line) => line.includes('"msg":"request"')).length).toBeGreaterThan(12);
+      expect(process.output()).toContain('"operation":"shares:open"');
+      for (const [name, secret] of Object.entries(secrets)) {
+        expect(secret.length).toBeGreaterThan(4);
+        for (const text of [...rows.map(({ row }) => row), ...lines])
+          for (const form of new Set([
+            secret,
+            encodeURIComponent(secret),
+            JSON.stringify(secret).slice(1, -1),
+          ]))
+            if (text.includes(form)) throw new Error(`${name} stands in: ${text}`);
+      }
+      for (const text of [...rows.map(({ row }) => row), ...lines])
+        expect(text).not.toMatch(
+          /X-Amz|Signature=|\/share\/[\w-]{10}|eyJhbGci|sdk_live_|Bearer |Basic |\.dcm/,
+        );
+    } finally {
+      await process.stop();
+    }
+  });
+
+  interface Running {
+    baseUrl: string;
+    output(): string;
+    stop(): Promise<void>;
+  }
+
+  /** The API as it is shipped, with its usual log, on the database of this file. */
+  async function startProcess(): Promise<Running> {
+    const port = String(20_000 + Math.floor(Math.random() * 10_000));
+    const baseUrl = `http://127.0.0.1:${port}`;
+    const child: ChildProcess = spawn('node', ['dist/main.js', 'api'], {
+      env: { ...process.env, ...world.environment, PORT: port, PUBLIC_URL: baseUrl, LOG_LEVEL: 'info' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    child.stdout!.on('data', (part: Buffer) => (output += part.toString()));
+    child.stderr!.on('data', (part: Buffer) => (output += part.toString()));
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    await eventually(
+      () =>
+        fetch(`${baseUrl}/healthz`).then(
+          ({ ok }) => ok,
+          () => false,
+        ),
+      (up) => {
+        if (child.exitCode !== null) throw new Error(output);
+        return up;
+      },
+    );
+    return {
+      baseUrl,
+      output: () => output,
+      stop: async () => {
+        child.kill('SIGTERM');
+        await ended;
+      },
+    };
+  }
+
+  /** Everything a caller does, right and wrong; returns every value that must not be written down anywhere. */
+  async function liveThrough(baseUrl: string): Promise<Record<string, string>> {
+    const own = await world.newTenant();
+    const names = {
+      examName: 'Exam of Zebulon',
+      patientName: 'Zebulon Quintero-Müller',
+      patientId: 'PID-778899-X',
+      reason: 'Fracture after a fall, Zebulon',
+      fileName: 'zebulon_quintero_ct',
+      password: 'quintero horse battery',
+      wrongPassword: 'quintero wrong battery',
+    };
+    const accessToken = await tokenFor(baseUrl, own);
+    const by = new Client(baseUrl, accessToken);
+    const visitor = new Client(baseUrl);
+    const bytes = ctInstance({ PatientName: 'Zebulon^Quintero', PatientID: names.patientId });
+    const body = {
+      name: names.examName,
+      patient_name: names.patientName,
+      patient_id: names.patientId,
+      reason: names.reason,
+      files: [
+        { name: `${names.fileName}.dcm`, size: bytes.length },
+        { name: `${names.fileName}_2.dcm`, size: 5 },
+      ],
+    };
+    const created = await by.post<{ exam_id: string; upload_urls: { url: string }[] }>(
+      '/api/v1/exams',
+      body,
+      {
+        'idempotency-key': 'zebulon-key-1',
+      },
+    );
+    const { exam_id: id, upload_urls } = created.body;
+    await put(upload_urls[0]!.url, bytes);
+    await by.post(`/api/v1/exams/${id}/confirm`); // 409, names what is missing
+    const fresh = await by.post<{ upload_urls: { url: string }[] }>(`/api/v1/exams/${id}/urls`);
+    await put(fresh.body.upload_urls[0]!.url, Buffer.from('zebul'));
+    const confirmed = await by.post<{ share_url: string }>(`/api/v1/exams/${id}/confirm`);
+    const token = confirmed.body.share_url.split('/').at(-1)!;
+    const { files } = await eventually(
+      async () =>
+        (await by.get<{ ingestion_status: string; files: { upload_id: string }[] }>(`/api/v1/exams/${id}`))
+          .body,
+      ({ ingestion_status }) => ingestion_status === 'partially_registered',
+    );
+    await by.get('/api/v1/exams?limit=1');
+    await by.post(`/api/v1/exams/${id}/share`, { password: names.password });
+    await visitor.get(`/share/${token}`);
+    await visitor.call(
+      'POST',
+      `/share/${token}`,
+      new URLSearchParams({ password: names.wrongPassword }).toString(),
+      FORM,
+    );
+    const unlocked = await visitor.call(
+      'POST',
+      `/share/${token}`,
+      new URLSearchParams({ password: names.password }).toString(),
+      FORM,
+    );
+    const cookie = unlocked.headers.get('set-cookie')!.split(';')[0]!;
+    await visitor.get(`/share/${token}`, { cookie });
+    const download = await visitor.get(`/share/${token}/files/${files[0]!.upload_id}`, { cookie });
+    await new Client(baseUrl, own.apiKey).get('/api/v1/me');
+    // And what goes wrong, whose errors quote the most.
+    await by.post('/api/v1/exams', { ...body, files: [{ name: `/${names.fileName}`, size: 1 }] });
+    await by.post('/api/v1/exams', { ...body, files: [{ name: names.fileName, size: 6 * 1024 ** 3 }] });
+    await by.post('/api/v1/exams', `{"patient_name":"${names.patientName}"`);
+    await visitor.get('/auth/token', { authorization: basic(own.clientId, 'wrong-secret-of-zebulon') });
+    await visitor.get(`/auth/token?client_secret=${own.clientSecret}`);
+    await visitor.get(`/nowhere/${encodeURIComponent(names.patientName)}`);
+    await visitor.get(`/api/v1/exams?patient_name=${encodeURIComponent(names.patientName)}`);
+    await world.admin.query('ALTER TABLE slot RENAME COLUMN name TO name_gone');
+    await by.post('/api/v1/exams', body); // a 500 or 503 whose cause quotes the statement
+    await by.get(`/api/v1/exams/${id}`);
+    await world.admin.query('ALTER TABLE slot RENAME COLUMN name_gone TO name');
+    await by.delete(`/api/v1/exams/${id}`);
+    return {
+      ...names,
+      clientSecret: own.clientSecret,
+      apiKey: own.apiKey,
+      accessToken,
+      shareToken: token,
+      cookie: cookie.split('=')[1]!,
+      idempotencyKey: 'zebulon-key-1',
+      wrongSecret: 'wrong-secret-of-zebulon',
+      signature: new URL(upload_urls[0]!.url).searchParams.get('X-Amz-Signature')!,
+      downloadSignature: new URL(download.headers.get('location')!).searchParams.get('X-Amz-Signature')!,
+      zebulon: 'ebulon',
+      quintero: 'uintero',
+      masterKey: world.environment.SCANDOCK_MASTER_KEY!,
+      s3Secret: world.environment.S3_SECRET_ACCESS_KEY!,
+    };
+  }
+});
+
+describe('the canonical form', () => {
+  const record: AuditRecord = {
+    id: '01890a5d-ac96-774b-bcce-b302099a8057',
+    occurredAt: new Date('2026-01-02T03:04:05.006Z'),
+    organizationId: '01890a5d-ac96-774b-bcce-b302099a8058',
+    actorKind: 'client',
+    actorId: 'c',
+    actorLabel: 'Röntgen "A"\n\u20ac',
+    action: 'exams:create',
+    outcome: 'success',
+    resourceType: 'Exam',
+    resourceId: 'e',
+    patientRef: null,
+    studyRef: null,
+    requestId: 'r',
+    traceId: 't',
+    ip: '::1',
+    userAgent: 'a/1',
+    scopes: ['exams:write', 'exams:read'],
+    detail: { z: 1, a: [true, null, 'x'], é: { b: -0, aa: 1e21 }, '\u{1f600}': 1, '\ufb33': 2 },
+  };
+
+  it('is this, letter for letter, for ever', () => {
+    expect(canonicalForm(record)).toBe(
+      '{"action":"exams:create","actor":{"id":"c","kind":"client","label":"Röntgen \\"A\\"\\n€"},"agent":"a/1",' +
+        '"detail":{"a":[true,null,"x"],"z":1,"é":{"aa":1e+21,"b":0},"😀":1,"\ufb33":2},' +
+        '"id":"01890a5d-ac96-774b-bcce-b302099a8057","ip":"::1","organization":"01890a5d-ac96-774b-bcce-b302099a8058",' +
+        '"outcome":"success","patient":null,"request":"r","resource":{"id":"e","type":"Exam"},' +
+        '"scopes":["exams:write","exams:read"],"study":null,"time":"2026-01-02T03:04:05.006Z","trace":"t","v":1}',
+    );
+  });
+
+  it('has every member also when there is nothing to say', () => {
+    const bare: AuditRecord = {
+      ...record,
+      actorId: null,
+      actorLabel: null,
+      resourceType: null,
+      resourceId: null,
+      requestId: null,
+      traceId: null,
+      ip: null,
+      userAgent: null,
+      scopes: [],
+      detail: {},
+    };
+    expect(canonicalForm(bare)).toBe(
+      '{"action":"exams:create","actor":{"id":null,"kind":"client","label":null},"agent":null,"detail":{},' +
+        '"id":"01890a5d-ac96-774b-bcce-b302099a8057","ip":null,"organization":"01890a5d-ac96-774b-bcce-b302099a8058",' +
+        '"outcome":"success","patient":null,"request":null,"resource":{"id":null,"type":null},"scopes":[],"study":null,' +
+        '"time":"2026-01-02T03:04:05.006Z","trace":null,"v":1}',
+    );
+  });
+
+  it('is the same after Postgres has kept the event', async () => {
+    const database = world.api.app.get(DatabaseService, { strict: false });
+    const audit = world.api.app.get(AuditService, { strict: false });
+    // What an event may hold: text without NUL and lone surrogates, integers, no other numbers.
+    const text = fc
+      .string({ unit: 'binary', maxLength: 12 })
+      .map((value) => Buffer.from(value.replaceAll('\u0000', '')).toString());
+    const detail = fc.letrec<{ value: DetailValue; object: Record<string, DetailValue> }>((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 3 },
+        text,
+        fc.maxSafeInteger(),
+        fc.boolean(),
+        fc.constant(null),
+        fc.array(tie('value'), { maxLength: 3 }),
+        tie('object'),
+      ),
+      object: fc.dictionary(
+        text.filter((key) => key !== '__proto__'),
+        tie('value'),
+        { maxKeys: 4, noNullPrototype: true },
+      ),
+    })).object;
+    const entries = fc.record({
+      detail,
+      label: text,
+      userAgent: text,
+      scopes: fc.array(text, { maxLength: 3 }),
+      time: fc.date({ min: new Date('2026-01-01'), max: new Date('2027-12-31'), noInvalidDate: true }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(entries, { minLength: 1, maxLength: 6 }), async (given) => {
+        const requestId = newId();
+        const events = given.map<AuditEntry>(({ detail, label, userAgent, scopes }) => ({
+          organizationId: tenant.organizationId,
+          actor: { kind: 'client', id: 'x', label },
+          action: 'test:property',
+          outcome: 'success',
+          origin: { requestId, userAgent },
+          scopes,
+          detail,
+        }));
+        // The form of what is written, as the service makes it, beside the form of what is read.
+        const written = events.map((entry) =>
+          canonicalForm((audit as unknown as { toRecord(entry: AuditEntry): AuditRecord }).toRecord(entry)),
+        );
+        const read = await database.withOrganization(tenant.organizationId, async (tx) => {
+          await audit.record(tx, ...events);
+          return tx.auditEvent.findMany({ where: { requestId }, orderBy: { id: 'asc' } });
+        });
+        const strip = (form: string) =>
+          form.replace(/"id":"[0-9a-f-]{36}","ip"/, '"ip"').replace(/"time":"[^"]*"/, '');
+        expect(read.map((row) => strip(canonicalForm(row as unknown as AuditRecord)))).toEqual(
+          written.map(strip),
+        );
+        for (const row of read) {
+          expect(row.id).toMatch(/^[0-9a-f-]{36}$/);
+          expect(canonicalForm(row as unknown as AuditRecord)).toContain(
+            `"time":"${row.occurredAt.toISOString()}"`,
+          );
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -5,6 +5,7 @@ import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
 import { decodeCursor, encodeCursor } from '../../platform/http/cursor.js';
+import { StudiesService } from '../studies/studies.service.js';
 import { ShareLinksService } from '../sharing/share-links.service.js';
 import type {
   Account,
@@ -43,6 +44,7 @@ export class ExamQueries {
   constructor(
     private readonly database: DatabaseService,
     private readonly links: ShareLinksService,
+    private readonly studies: StudiesService,
   ) {}
 
   /** Newest first. `offset` for clients of the vendor's API; `cursor` costs the same on every page. */
@@ -130,14 +132,7 @@ export class ExamQueries {
   private async describe(tx: Transaction, exam: LinkedExam): Promise<ExamDetail> {
     const files = await this.readFiles(tx, exam);
     const counts = await this.countFiles(tx, exam.organizationId, [exam.id]);
-    const studies = await tx.study.findMany({
-      where: {
-        organizationId: exam.organizationId,
-        uploads: { some: { state: 'registered', slot: { examId: exam.id } } },
-      },
-      select: { studyInstanceUid: true },
-      orderBy: { studyInstanceUid: 'asc' },
-    });
+    const study_uids = await this.studies.uidsOfExam(tx, exam.organizationId, exam.id);
     const { file_count: _, ...summary } = this.summarize(exam, counts.get(exam.id));
     return {
       ...summary,
@@ -146,7 +141,7 @@ export class ExamQueries {
       ...(exam.examType && { exam_type: exam.examType }),
       ...(exam.reason && { reason: exam.reason }),
       files,
-      study_uids: studies.map(({ studyInstanceUid }) => studyInstanceUid),
+      study_uids,
     };
   }
 

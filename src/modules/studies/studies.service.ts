@@ -1,21 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import type { Transaction } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import { lockStudies } from './study.rows.js';
 
 /** The index of studies: an instance stands in it as long as an upload of its present bytes lives. */
 @Injectable()
 export class StudiesService {
-  /** Locks the studies an exam's uploads belong to, as the workers do: before any upload row is locked. */
-  async lockOfExam(tx: Transaction, organizationId: string, examId: string): Promise<void> {
-    const studies = await tx.study.findMany({
-      where: { organizationId, uploads: { some: { slot: { examId } } } },
-      select: { studyInstanceUid: true },
-    });
-    await lockStudies(
-      tx,
-      organizationId,
-      studies.map(({ studyInstanceUid }) => studyInstanceUid),
-    );
+  /** StudyInstanceUIDs of the studies an exam's uploads were registered in, in order. */
+  async uidsOfExam(tx: SqlTransaction, organizationId: string, examId: string): Promise<string[]> {
+    const studies = await tx.$queryRaw<{ uid: string }[]>`
+      SELECT DISTINCT st.study_instance_uid AS uid FROM slot s
+      JOIN upload u ON u.organization_id = s.organization_id AND u.slot_id = s.id AND u.study_id IS NOT NULL
+      JOIN study st ON st.organization_id = u.organization_id AND st.id = u.study_id
+      WHERE s.organization_id = ${organizationId}::uuid AND s.exam_id = ${examId}::uuid ORDER BY 1`;
+    return studies.map(({ uid }) => uid);
+  }
+
+  /** Locks those studies, as the workers do: before any upload row is locked. */
+  async lockOfExam(tx: SqlTransaction, organizationId: string, examId: string): Promise<void> {
+    await lockStudies(tx, organizationId, await this.uidsOfExam(tx, organizationId, examId));
   }
 
   /**
@@ -23,7 +25,7 @@ export class StudiesService {
    * then series and studies that are left empty. For the transaction that deletes uploads.
    */
   async withdrawUnreferenced(
-    tx: Transaction,
+    tx: SqlTransaction,
     organizationId: string,
     storedObjectIds: string[],
   ): Promise<void> {

@@ -182,11 +182,12 @@ export class SettlementService {
       USING unnest(${winners.map(({ uploadId }) => uploadId)}::uuid[], ${winners.map(({ attempt }) => attempt)}::int[]) AS w(id, attempt)
       WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt`;
 
-    // Shared lock: a purge that is about to mark one of them waits, and then sees the new reference.
+    // Plain bytea, no decode(): a function that is not leakproof may not run before row-level security, and would cost
+    // the index. Shared lock: a purge that is about to mark one of them waits, and then sees the new reference.
     const living = await tx.$queryRaw<{ id: string; digest: string }[]>`
       SELECT id, encode(sha256, 'hex') AS digest FROM stored_object
       WHERE organization_id = ${organizationId}::uuid AND purging_at IS NULL
-        AND sha256 = ANY (SELECT decode(d, 'hex') FROM unnest(${ordered.map(({ outcome }) => outcome.sha256.toString('hex'))}::text[]) AS d)
+        AND sha256 = ANY (${ordered.map(({ outcome }) => outcome.sha256)}::bytea[])
       ORDER BY sha256 FOR SHARE`;
     const byDigest = new Map(living.map(({ id, digest }) => [digest, id]));
     return verified.map(({ uploadId, outcome }) => {

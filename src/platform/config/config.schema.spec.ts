@@ -1,0 +1,103 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigError, parseConfig } from './config.schema.js';
+
+const COMPLETE = {
+  SCANDOCK_MASTER_KEY: 'ab'.repeat(32),
+  DATABASE_URL: 'postgresql://app:p@db/scandock',
+  S3_ENDPOINT: 'https://s3.example/',
+  S3_ACCESS_KEY_ID: 'id',
+  S3_SECRET_ACCESS_KEY: 'topsecretvalue',
+};
+
+function problemsOf(environment: NodeJS.ProcessEnv): string[] {
+  try {
+    parseConfig(environment);
+    return [];
+  } catch (error) {
+    return (error as ConfigError).problems;
+  }
+}
+
+describe('a configuration', () => {
+  it('needs a master key, a database and a bucket, and says so for each', () => {
+    expect(problemsOf({}).sort()).toEqual([
+      'DATABASE_URL is required',
+      'S3_ACCESS_KEY_ID is required',
+      'S3_ENDPOINT is required',
+      'S3_SECRET_ACCESS_KEY is required',
+      'SCANDOCK_MASTER_KEY is required',
+    ]);
+  });
+
+  it('takes an empty variable for an absent one', () => {
+    expect(problemsOf({ ...COMPLETE, DATABASE_URL: '' })).toEqual(['DATABASE_URL is required']);
+    expect(parseConfig({ ...COMPLETE, PORT: '', REDIS_URL: '' })).toMatchObject({ PORT: 3000 });
+  });
+
+  it.each([
+    ['PORT', '65536'],
+    ['PORT', 'x'],
+    ['PORT', '-1'],
+    ['PUBLIC_URL', 'ftp://a'],
+    ['PUBLIC_URL', 'example.org'],
+    ['SCANDOCK_MASTER_KEY', 'changeme'],
+    ['SCANDOCK_MASTER_KEY', 'ab'.repeat(31)],
+    ['SCANDOCK_MASTER_KEY', Buffer.alloc(31).toString('base64')],
+    ['DATABASE_URL', 'mysql://a'],
+    ['DATABASE_POOL_SIZE', '0'],
+    ['REDIS_URL', 'http://a'],
+    ['S3_ENDPOINT', 's3.example'],
+    ['S3_BUCKET', 'ab'],
+    ['S3_FORCE_PATH_STYLE', 'yes'],
+    ['LOG_LEVEL', 'loud'],
+    ['RATE_LIMIT_PER_MINUTE', '0'],
+    ['CREDENTIAL_FAILURES_PER_MINUTE', '1.5'],
+    ['METRICS_PORT', '0'],
+  ])('with %s=%s names that variable, why, and never its value', (name, value) => {
+    const problems = problemsOf({ ...COMPLETE, [name]: value });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(new RegExp(`^${name}: .{5,}`));
+    if (name === 'SCANDOCK_MASTER_KEY') expect(problems[0]).not.toContain(value);
+  });
+
+  it('names all that is wrong at once', () => {
+    expect(problemsOf({ ...COMPLETE, PORT: 'x', LOG_LEVEL: 'x' })).toHaveLength(2);
+    expect(() => parseConfig({ ...COMPLETE, PORT: 'x' })).toThrow(/not usable:\n {2}PORT: /);
+  });
+
+  it('reads the master key as hexadecimal or base64', () => {
+    expect(parseConfig(COMPLETE).SCANDOCK_MASTER_KEY.equals(Buffer.alloc(32, 0xab))).toBe(true);
+    const base64 = Buffer.alloc(32, 7).toString('base64');
+    expect(parseConfig({ ...COMPLETE, SCANDOCK_MASTER_KEY: base64 }).SCANDOCK_MASTER_KEY[0]).toBe(7);
+  });
+
+  it('has no default for what must be secret', () => {
+    for (const name of ['SCANDOCK_MASTER_KEY', 'S3_SECRET_ACCESS_KEY', 'DATABASE_URL'])
+      expect(problemsOf({ ...COMPLETE, [name]: undefined })).toEqual([`${name} is required`]);
+  });
+
+  it('trusts no proxy, listens on loopback and allows no origin unless told to', () => {
+    expect(parseConfig(COMPLETE)).toMatchObject({ TRUST_PROXY: false, HOST: '127.0.0.1', CORS_ORIGINS: [] });
+  });
+
+  it('reads lists, and proxies as switch, hops or addresses', () => {
+    expect(parseConfig({ ...COMPLETE, CORS_ORIGINS: 'https://a, https://b,' }).CORS_ORIGINS).toEqual([
+      'https://a',
+      'https://b',
+    ]);
+    expect(parseConfig({ ...COMPLETE, TRUST_PROXY: 'true' }).TRUST_PROXY).toBe(true);
+    expect(parseConfig({ ...COMPLETE, TRUST_PROXY: '10.0.0.1, 10.0.0.2' }).TRUST_PROXY).toEqual([
+      '10.0.0.1',
+      '10.0.0.2',
+    ]);
+    const hops = parseConfig({ ...COMPLETE, TRUST_PROXY: '2' }).TRUST_PROXY as (
+      a: string,
+      hop: number,
+    ) => boolean;
+    expect([0, 1, 2].map((hop) => hops('', hop))).toEqual([true, true, false]);
+  });
+
+  it('drops the slash at the end of an endpoint', () => {
+    expect(parseConfig(COMPLETE).S3_ENDPOINT).toBe('https://s3.example');
+  });
+});

@@ -1,5 +1,5 @@
-import { type DynamicModule, Module, type OnModuleDestroy } from '@nestjs/common';
-import { APP_GUARD, DiscoveryModule, HttpAdapterHost } from '@nestjs/core';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { AccessModule } from './modules/access/access.module.js';
 import { AuthorizationGuard } from './modules/access/http/authorization.guard.js';
 import { AuditModule } from './modules/audit/audit.module.js';
@@ -34,9 +34,7 @@ export const BODY_LIMITS: BodyLimits = { '/api/v1/exams': CREATE_BODY_LIMIT };
 
 /** The composition of the API process. */
 @Module({})
-export class ApiModule implements OnModuleDestroy {
-  constructor(private readonly host: HttpAdapterHost) {}
-
+export class ApiModule {
   static with(config: ConfigValues): DynamicModule {
     return {
       module: ApiModule,
@@ -61,13 +59,5 @@ export class ApiModule implements OnModuleDestroy {
         { provide: APP_GUARD, useClass: AuthorizationGuard },
       ],
     };
-  }
-
-  /**
-   * The root's hook comes first: requests under way, and failures that were only counted so far, are written while
-   * database and bucket are still there.
-   */
-  async onModuleDestroy(): Promise<void> {
-    await this.host.httpAdapter.close();
   }
 }

@@ -17,8 +17,7 @@ const COMMANDS: Record<string, { summary: string; run: () => Promise<void> }> = 
     run: async () => (await import('./commands/migrate.command.js')).migrate(),
   },
   'create-organization': {
-    summary:
-      '<name>: a tenant and a client that owns it; its secret is told once (DATABASE_URL)',
+    summary: '<name>: a tenant and a client that owns it; its secret is told once (DATABASE_URL)',
     run: async () => (await import('./commands/create-organization.command.js')).createOrganization(),
   },
   embedded: {

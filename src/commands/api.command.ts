@@ -5,8 +5,9 @@ import { waitForDatabase } from './wait-for-database.js';
 
 export async function api(): Promise<void> {
   const config = parseConfig(process.env);
+  let app: { close(): Promise<void> } | undefined;
+  closeOnSignals(async () => app?.close()); // from the start: the launcher may end while we wait
   await waitForDatabase(config.DATABASE_URL);
-  const app = await runApi(config);
-  closeOnSignals(() => app.close());
+  app = await runApi(config);
   reportReady();
 }

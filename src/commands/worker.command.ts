@@ -5,8 +5,9 @@ import { waitForDatabase } from './wait-for-database.js';
 
 export async function worker(): Promise<void> {
   const config = parseConfig(process.env);
+  let app: { close(): Promise<void> } | undefined;
+  closeOnSignals(async () => app?.close()); // from the start: the launcher may end while we wait
   await waitForDatabase(config.DATABASE_URL);
-  const app = await runWorker(config);
-  closeOnSignals(() => app.close());
+  app = await runWorker(config);
   reportReady();
 }

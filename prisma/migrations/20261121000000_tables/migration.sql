@@ -339,6 +339,12 @@ CREATE UNIQUE INDEX "api_key_organization_id_id_key" ON "api_key"("organization_
 CREATE INDEX "exam_listing" ON "exam"("organization_id", "created_at", "id") WHERE (deleted_at IS NULL);
 
 -- CreateIndex
+CREATE INDEX "exam_listing_by_creator" ON "exam"("organization_id", "created_by_id", "created_at", "id") WHERE (deleted_at IS NULL);
+
+-- CreateIndex
+CREATE INDEX "exam_listing_by_status" ON "exam"("organization_id", "status", "created_at", "id") WHERE (deleted_at IS NULL);
+
+-- CreateIndex
 CREATE UNIQUE INDEX "exam_organization_id_id_key" ON "exam"("organization_id", "id");
 
 -- CreateIndex
@@ -391,6 +397,9 @@ CREATE INDEX "upload_organization_id_study_id_idx" ON "upload"("organization_id"
 
 -- CreateIndex
 CREATE INDEX "upload_unsettled" ON "upload"("state", "state_changed_at") WHERE (state = ANY (ARRAY['issued'::upload_state, 'landed'::upload_state, 'verified'::upload_state]));
+
+-- CreateIndex
+CREATE INDEX "upload_overdue" ON "upload"("url_expires_at") WHERE (state = 'issued'::upload_state);
 
 -- CreateIndex
 CREATE INDEX "upload_deleted" ON "upload"("state_changed_at") WHERE (state = 'deleted'::upload_state);

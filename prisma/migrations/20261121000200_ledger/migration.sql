@@ -82,6 +82,8 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
   SELECT u.id, u.organization_id FROM upload u
   WHERE u.state = ANY (ARRAY['landed'::upload_state, 'verified'::upload_state])
     AND u.state_changed_at < changed_before AND u.parked_at IS NULL
+    -- Each try costs a copy: what keeps failing waits twice as long each time, an hour at most.
+    AND u.state_changed_at < changed_before - make_interval(secs => least(3600, power(2, least(u.copy_attempts, 12))))
   ORDER BY u.state_changed_at LIMIT at_most
 $$;
 
@@ -90,7 +92,7 @@ RETURNS TABLE (id uuid, organization_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
   SELECT u.id, u.organization_id FROM upload u
   WHERE u.state = 'issued'::upload_state AND u.url_expires_at < expired_before
-  ORDER BY u.state_changed_at LIMIT at_most
+  ORDER BY u.url_expires_at LIMIT at_most
 $$;
 
 CREATE FUNCTION reconcile_copies(created_before timestamptz, at_most integer)

@@ -145,8 +145,8 @@ export const shareChangeSchema = z
 export type ShareChangeRequest = z.infer<typeof shareChangeSchema>;
 
 export const shareSchema = z.object({
-  share_url: z.url(),
-  viewer_url: z.url(),
+  share_url: z.url().nullable().describe('null once the link has ended'),
+  viewer_url: z.url().nullable(),
   expires_at: z.iso.datetime().nullable(),
   password: z.boolean().describe('Whether opening it needs a password'),
 });

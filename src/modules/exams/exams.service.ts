@@ -12,7 +12,7 @@ import { actedBy, AuditService } from '../audit/audit.service.js';
 import { ShareLinksService } from '../sharing/share-links.service.js';
 import { StudiesService } from '../studies/studies.service.js';
 import { LandingService, type Witness } from '../uploads/landing.service.js';
-import { deleteOfExam } from '../uploads/upload.ledger.js';
+import { deleteOfExam, LATE_LANDING_MS } from '../uploads/upload.ledger.js';
 import { type IssuedUpload, UploadsService } from '../uploads/uploads.service.js';
 import { fileTooLarge, FilesMissing } from './exams.errors.js';
 import { type ConfirmedExam, type CreateExam, type IssuedExam, MAX_FILE_BYTES } from './exams.schemas.js';
@@ -128,24 +128,17 @@ export class ExamsService {
       const exam = await this.lock(tx, caller, 'exams:delete', id);
       const now = this.clock.now();
       await tx.exam.update({ where: { id: exam.id }, data: { deletedAt: now } });
-      const objects = await tx.upload.findMany({
-        where: { slot: { examId: id }, storedObjectId: { not: null } },
-        select: { storedObjectId: true },
-        distinct: ['storedObjectId'],
-      });
-      const uploads = await deleteOfExam(tx, organizationId, id, 'exam deleted', now);
-      await this.studies.withdrawUnreferenced(
-        tx,
-        organizationId,
-        objects.map(({ storedObjectId }) => storedObjectId!),
-      );
+      // What the update itself returns, not what stood there before it: a worker may have registered some meanwhile.
+      const deleted = await deleteOfExam(tx, organizationId, id, 'exam deleted', now);
+      const objects = new Set(deleted.flatMap(({ storedObjectId }) => storedObjectId ?? []));
+      await this.studies.withdrawUnreferenced(tx, organizationId, [...objects]);
       await this.links.revoke(tx, organizationId, id);
       await this.audit.record(
         tx,
         actedBy<'exams:delete'>(caller, {
           action: 'exams:delete',
           resource: { type: 'Exam', id },
-          detail: { uploads },
+          detail: { uploads: deleted.length },
         }),
       );
     });
@@ -176,8 +169,10 @@ export class ExamsService {
   private async progress(tx: Transaction, caller: Caller, operation: string, id: string): Promise<Progress> {
     const exam = await this.find(tx, caller, operation, id);
     if (exam.status === 'ready') return { exam, open: [], unseen: [] };
+    const landable = new Date(this.clock.now().getTime() - LATE_LANDING_MS);
     const slots = await tx.$queryRaw<{ id: string; name: string; size: bigint; unseen: string[] | null }[]>`
-      SELECT s.id, s.name, s.size, array_agg(u.id::text) FILTER (WHERE u.state IN ('issued', 'expired')) AS unseen
+      SELECT s.id, s.name, s.size, array_agg(u.id::text) FILTER (
+               WHERE u.state = 'issued' OR (u.state = 'expired' AND u.url_expires_at > ${landable}::timestamptz)) AS unseen
       FROM slot s
       LEFT JOIN upload u ON u.organization_id = s.organization_id AND u.slot_id = s.id
       WHERE s.organization_id = ${exam.organizationId}::uuid AND s.exam_id = ${id}::uuid AND s.filled_by_id IS NULL

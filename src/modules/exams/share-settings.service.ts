@@ -42,7 +42,7 @@ export class ShareSettingsService {
         }),
       );
       return {
-        ...this.links.urls(link)!,
+        ...(this.links.urls(link) ?? { share_url: null, viewer_url: null }),
         expires_at: link.expiresAt?.toISOString() ?? null,
         password: detail.password,
       };

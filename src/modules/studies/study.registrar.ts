@@ -42,7 +42,7 @@ export class StudyRegistrar extends Registrar {
       organizationId,
       headers.map(({ sopInstanceUid }) => sopInstanceUid),
     );
-    // Refused before anything is made, so that a conflict leaves no empty study behind.
+    // Refused before anything is made: a conflict with what is there leaves no empty study behind.
     const welcome = headers.filter((header) => !conflicts(known.get(header.sopInstanceUid), header));
     const studies = await upsertStudies(tx, organizationId, welcome, now);
     const series = await upsertSeries(tx, organizationId, welcome, studies);
@@ -68,8 +68,12 @@ export class StudyRegistrar extends Registrar {
       });
       return { studyId: study.id, duplicate: false };
     });
-    await writeInstances(tx, organizationId, [...changed.values()], now);
-    return registrations;
+    const written = await writeInstances(tx, organizationId, [...changed.values()], now);
+    return registrations.map((registration, index) => {
+      const { sopInstanceUid } = uploads[index]!.header;
+      const lost = changed.has(sopInstanceUid) && !written.has(sopInstanceUid);
+      return lost ? { rejection: rejection('dicom.conflict') } : registration;
+    });
   }
 }
 

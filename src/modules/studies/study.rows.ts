@@ -120,16 +120,20 @@ export async function upsertSeries(
   return new Map(rows.map(({ id, key }) => [key, id]));
 }
 
-/** Inserts the instances; one that exists gets its new bytes (the old object stays, its upload still refers to it). */
+/**
+ * Inserts the instances; one that exists gets its new bytes (the old object stays, its upload still refers to it), unless
+ * it is another's: two studies are not locked against each other, so the last word on identity is the statement's own.
+ * Returns the SOPInstanceUIDs that were written.
+ */
 export async function writeInstances(
   tx: SqlTransaction,
   organizationId: string,
   rows: InstanceRow[],
   now: Date,
-): Promise<void> {
-  if (rows.length === 0) return;
+): Promise<Set<string>> {
+  if (rows.length === 0) return new Set();
   const headers = rows.map(({ header }) => header);
-  await tx.$executeRaw`
+  const written = await tx.$queryRaw<{ uid: string }[]>`
     INSERT INTO instance (id, organization_id, series_id, sop_instance_uid, sop_class_uid, transfer_syntax_uid, stored_object_id,
                           patient_id, issuer_of_patient_id, instance_number, number_of_frames, rows, columns, inconsistent,
                           created_at, updated_at)
@@ -148,5 +152,10 @@ export async function writeInstances(
     ON CONFLICT (organization_id, sop_instance_uid) DO UPDATE
       SET stored_object_id = excluded.stored_object_id, transfer_syntax_uid = excluded.transfer_syntax_uid,
           instance_number = excluded.instance_number, number_of_frames = excluded.number_of_frames, rows = excluded.rows,
-          columns = excluded.columns, inconsistent = excluded.inconsistent, updated_at = excluded.updated_at`;
+          columns = excluded.columns, inconsistent = excluded.inconsistent, updated_at = excluded.updated_at
+      WHERE instance.series_id = excluded.series_id AND instance.sop_class_uid = excluded.sop_class_uid
+        AND instance.patient_id IS NOT DISTINCT FROM excluded.patient_id
+        AND instance.issuer_of_patient_id IS NOT DISTINCT FROM excluded.issuer_of_patient_id
+    RETURNING sop_instance_uid AS uid`;
+  return new Set(written.map(({ uid }) => uid));
 }

@@ -105,6 +105,8 @@ export async function expire(
 export interface Claim {
   uploadId: string;
   attempt: number;
+  /** Where the copy is to be made: recorded, so that a crash leaves nothing unknown in the bucket. */
+  key: string;
   declaredSize: bigint;
 }
 
@@ -124,9 +126,10 @@ export async function recordCopies(
       INSERT INTO object_copy (organization_id, upload_id, attempt, key, created_at)
       SELECT ${organizationId}::uuid, id, copy_attempts, concat('objects/', ${organizationId}::text, '/', id, '/', copy_attempts),
              ${now}::timestamptz
-      FROM claimed
+      FROM claimed RETURNING upload_id, key
     )
-    SELECT id AS "uploadId", copy_attempts AS attempt, declared_size AS "declaredSize" FROM claimed`;
+    SELECT c.id AS "uploadId", c.copy_attempts AS attempt, r.key, c.declared_size AS "declaredSize"
+    FROM claimed c JOIN recorded r ON r.upload_id = c.id`;
 }
 
 /** `landed` -> `verified`, for attempts whose copy the sweeper has not given up. */
@@ -188,20 +191,21 @@ export async function register(
     WHERE u.id = r.id AND u.organization_id = ${organizationId}::uuid AND u.state = 'verified'`;
 }
 
-/** Any state -> `deleted`, for all uploads of an exam. */
+/** Any state -> `deleted`, for all uploads of an exam. Returns the stored object of each that had one. */
 export async function deleteOfExam(
   tx: SqlTransaction,
   organizationId: string,
   examId: string,
   reason: string,
   now: Date,
-): Promise<number> {
-  return tx.$executeRaw`
+): Promise<{ storedObjectId: string | null }[]> {
+  return tx.$queryRaw`
     UPDATE upload u SET state = 'deleted', state_changed_at = ${now}::timestamptz, deleted_at = ${now}::timestamptz,
            deleted_reason = ${reason}, study_id = NULL
     FROM slot s
     WHERE s.organization_id = ${organizationId}::uuid AND s.exam_id = ${examId}::uuid
-      AND u.organization_id = s.organization_id AND u.slot_id = s.id AND u.state NOT IN ('deleted', 'purged')`;
+      AND u.organization_id = s.organization_id AND u.slot_id = s.id AND u.state NOT IN ('deleted', 'purged')
+    RETURNING u.stored_object_id AS "storedObjectId"`;
 }
 
 /** `deleted` -> `purged`. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ConfigError, parseConfig } from './config.schema.js';
+import { type ConfigError, parseConfig } from './config.schema.js';
 
 const COMPLETE = {
   SCANDOCK_MASTER_KEY: 'ab'.repeat(32),

@@ -28,7 +28,9 @@ export const configSchema = z.object({
   PORT: z.coerce.number().int().min(0).max(65535).default(3000),
   HOST: z.string().min(1).default('127.0.0.1'),
   /** What callers reach us by: issuer and audience of tokens, base of share links. */
-  PUBLIC_URL: httpUrl.default('http://127.0.0.1:3000'),
+  PUBLIC_URL: httpUrl
+    .refine((url) => new URL(url).pathname === '/', 'must have no path')
+    .default('http://127.0.0.1:3000'),
   TRUST_PROXY: trustProxy,
   CORS_ORIGINS: z
     .string()

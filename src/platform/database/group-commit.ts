@@ -1,3 +1,5 @@
+import { isTransient } from '../errors/translate-error.js';
+
 interface Waiting<Item, Result> {
   item: Item;
   resolve: (result: Result) => void;
@@ -42,7 +44,8 @@ export class GroupCommit<Item, Result> {
       );
       batch.forEach(({ resolve }, index) => resolve(results[index]!));
     } catch (error) {
-      if (batch.length === 1) return batch[0]!.reject(error);
+      // With the database away each of them would only wait for the same time-out again.
+      if (batch.length === 1 || isTransient(error)) return batch.forEach(({ reject }) => reject(error));
       for (const single of batch) await this.run(organizationId, [single]);
     }
   }

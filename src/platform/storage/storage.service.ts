@@ -22,6 +22,9 @@ export interface ObjectFacts {
 
 const MAX_KEYS_PER_DELETE = 1000;
 
+/** Longest a request may go without an answer, in milliseconds. */
+const REQUEST_LIMIT_MS = 180_000;
+
 /** The bucket. Everything but presigning is network I/O: never call it inside a database transaction. */
 @Injectable()
 export class StorageService implements OnApplicationShutdown {
@@ -42,7 +45,11 @@ export class StorageService implements OnApplicationShutdown {
       responseChecksumValidation: 'WHEN_REQUIRED',
       requestHandler: {
         connectionTimeout: 3_000,
-        requestTimeout: 60_000,
+        // A bucket that hangs must not hold a worker, or the reconciler's lock, for ever. Long enough for the server-side
+        // copy of the largest object one PUT can carry.
+        requestTimeout: REQUEST_LIMIT_MS,
+        throwOnRequestTimeout: true,
+        socketTimeout: REQUEST_LIMIT_MS,
         httpAgent: { keepAlive: true, maxSockets: 64 },
       },
     });
@@ -130,16 +137,16 @@ export class StorageService implements OnApplicationShutdown {
     }
   }
 
-  /** Deletes the keys; those that are not there count as deleted. Throws when the bucket kept any. */
-  async delete(keys: string[]): Promise<void> {
+  /** Deletes the keys; those that are not there count as deleted. Returns what the bucket kept (an object lock, say). */
+  async delete(keys: string[]): Promise<Set<string>> {
+    const kept = new Set<string>();
     for (let from = 0; from < keys.length; from += MAX_KEYS_PER_DELETE) {
       const Objects = keys.slice(from, from + MAX_KEYS_PER_DELETE).map((Key) => ({ Key }));
-      const result = await this.client.send(
-        new DeleteObjectsCommand({ Bucket: this.bucket, Delete: { Objects, Quiet: true } }),
-      );
-      const kept = result.Errors?.[0];
-      if (kept) throw new Error(`The bucket kept ${result.Errors!.length} objects: ${kept.Code}`);
+      const request = { Bucket: this.bucket, Delete: { Objects, Quiet: true } };
+      const { Errors } = await this.client.send(new DeleteObjectsCommand(request));
+      for (const { Key } of Errors ?? []) if (Key) kept.add(Key);
     }
+    return kept;
   }
 
   /** Throws when the bucket cannot be reached. */
@@ -152,7 +159,8 @@ export class StorageService implements OnApplicationShutdown {
   }
 }
 
+/** By name, never by status: a missing bucket is a 404 too, and says nothing about the object. */
 function isMissing(error: unknown): boolean {
-  const { name, $metadata } = error as { name?: string; $metadata?: { httpStatusCode?: number } };
-  return name === 'NoSuchKey' || name === 'NotFound' || $metadata?.httpStatusCode === 404;
+  const { name } = error as { name?: string };
+  return name === 'NoSuchKey' || name === 'NotFound';
 }

@@ -8,7 +8,7 @@ import type { Credential } from '../../../platform/authorization/principal.js';
 import { OPERATION, PUBLIC } from '../../../platform/authorization/requires.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { sha256 } from '../../../platform/crypto/master-key.js';
-import { isTransient } from '../../../platform/errors/translate-error.js';
+import { ApplicationError } from '../../../platform/errors/application-error.js';
 import { API_KEY_PREFIX, ApiKeysService } from '../api-keys.service.js';
 import { credentialRequired, invalidToken } from '../auth.errors.js';
 import { FailureLimiter } from '../failure-limiter.js';
@@ -57,12 +57,23 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     });
   }
 
-  /** Called by passport's adapter with the outcome of the strategy. */
-  override handleRequest<T>(error: unknown, credential: T | false): T {
-    if (isTransient(error)) throw error;
-    if (error || !credential) throw invalidToken();
-    return credential;
+  /**
+   * Called by passport's adapter with the outcome of the strategy. Passport reports a failing key lookup as a refused
+   * token, in `info`: only what really speaks against the token may be a 401, or an outage would sign everybody out.
+   */
+  override handleRequest<T>(error: unknown, credential: T | false, info: unknown): T {
+    if (credential) return credential;
+    const reason = error ?? info;
+    if (reason instanceof Error && !isRefusal(reason)) throw reason;
+    throw invalidToken();
   }
+}
+
+/** Errors of jsonwebtoken that judge the token itself. */
+const REFUSALS = new Set(['JsonWebTokenError', 'TokenExpiredError', 'NotBeforeError']);
+
+function isRefusal(reason: Error): boolean {
+  return reason instanceof ApplicationError ? reason.status === 401 : REFUSALS.has(reason.name);
 }
 
 /** RFC 6750, section 2.1: the header only; a token in a query would end up in logs. */

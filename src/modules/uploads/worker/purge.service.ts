@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../../platform/clock/clock.js';
 import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
@@ -26,6 +26,8 @@ interface Copy {
 /** Removes bytes that nothing refers to any more. References are counted by query, never by a counter. */
 @Injectable()
 export class PurgeService {
+  private readonly logger = new Logger(PurgeService.name);
+
   constructor(
     @Inject(CONFIG) private readonly config: ConfigValues,
     private readonly database: DatabaseService,
@@ -48,8 +50,9 @@ export class PurgeService {
     for (const [organizationId, uploads] of byOrganization(rows))
       await this.database.withOrganization(organizationId, async (tx) => {
         const ids = uploads.map(({ id }) => id);
-        await this.markUnreferenced(tx, organizationId, ids);
+        const objects = await this.lockObjects(tx, organizationId, ids);
         const count = await purge(tx, organizationId, ids, this.clock.now());
+        await this.markUnreferenced(tx, organizationId, objects);
         if (count > 0)
           await this.audit.record<'uploads:purge'>(tx, {
             organizationId,
@@ -62,21 +65,25 @@ export class PurgeService {
   }
 
   /** The row lock makes a registration of equal content wait; it then finds the mark and keeps its own copy. */
-  private async markUnreferenced(
-    tx: Transaction,
-    organizationId: string,
-    uploadIds: string[],
-  ): Promise<void> {
+  private async lockObjects(tx: Transaction, organizationId: string, uploadIds: string[]): Promise<string[]> {
     const objects = await tx.$queryRaw<{ id: string }[]>`
       SELECT o.id FROM stored_object o
       WHERE o.organization_id = ${organizationId}::uuid AND o.purging_at IS NULL AND o.id IN (
         SELECT stored_object_id FROM upload WHERE organization_id = ${organizationId}::uuid AND id = ANY (${uploadIds}::uuid[]))
       ORDER BY o.sha256 FOR UPDATE`;
+    return objects.map(({ id }) => id);
+  }
+
+  /** A deleted upload refers to its object until it is purged itself: a deletion stays recoverable for its whole time. */
+  private async markUnreferenced(
+    tx: Transaction,
+    organizationId: string,
+    objectIds: string[],
+  ): Promise<void> {
     await tx.$executeRaw`
       UPDATE stored_object o SET purging_at = ${this.clock.now()}::timestamptz
-      WHERE o.organization_id = ${organizationId}::uuid AND o.id = ANY (${objects.map(({ id }) => id)}::uuid[])
-        AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.organization_id = o.organization_id AND u.stored_object_id = o.id
-                        AND u.state NOT IN ('deleted', 'purged'))
+      WHERE o.organization_id = ${organizationId}::uuid AND o.id = ANY (${objectIds}::uuid[])
+        AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.organization_id = o.organization_id AND u.stored_object_id = o.id)
         AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.organization_id = o.organization_id AND i.stored_object_id = o.id)`;
   }
 
@@ -86,15 +93,27 @@ export class PurgeService {
       { id: string; organization_id: string; key: string }[]
     >`
       SELECT * FROM reconcile_purging(${this.ago(MARKED_LIFETIME_MS)}::timestamptz, ${BATCH}::int)`;
-    await this.storage.delete(rows.map(({ key }) => key));
-    for (const [organizationId, objects] of byOrganization(rows))
-      await this.database.withOrganization(
-        organizationId,
-        (tx) => tx.$executeRaw`
-        DELETE FROM stored_object o
-        WHERE o.organization_id = ${organizationId}::uuid AND o.id = ANY (${objects.map(({ id }) => id)}::uuid[])
-          AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.organization_id = o.organization_id AND u.stored_object_id = o.id)`,
-      );
+    const kept = await this.delete(rows.map(({ key }) => key));
+    for (const [organizationId, objects] of byOrganization(rows)) {
+      const gone = objects.filter(({ key }) => !kept.has(key)).map(({ id }) => id);
+      const later = objects.filter(({ key }) => kept.has(key)).map(({ id }) => id);
+      await this.database.withOrganization(organizationId, async (tx) => {
+        await tx.$executeRaw`
+          DELETE FROM stored_object o
+          WHERE o.organization_id = ${organizationId}::uuid AND o.id = ANY (${gone}::uuid[])`;
+        await tx.$executeRaw`
+          UPDATE stored_object o SET purging_at = ${this.clock.now()}::timestamptz
+          WHERE o.organization_id = ${organizationId}::uuid AND o.id = ANY (${later}::uuid[])`;
+      });
+    }
+  }
+
+  /** Deletes what the bucket lets go. What it keeps (an object lock) must not stand in the way of everything else. */
+  private async delete(keys: string[]): Promise<Set<string>> {
+    const kept = await this.storage.delete(keys);
+    if (kept.size > 0)
+      this.logger.warn(`the bucket kept ${kept.size} of ${keys.length} objects; tried again in a day`);
+    return kept;
   }
 
   /** Given up in the ledger first, so that a stalled worker can no longer win with a copy that is about to vanish. */
@@ -114,12 +133,13 @@ export class PurgeService {
         WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt
         RETURNING c.organization_id, c.upload_id, c.attempt, c.key`,
       );
-      await this.storage.delete(abandoned.map(({ key }) => key));
+      const kept = await this.delete(abandoned.map(({ key }) => key));
+      const gone = abandoned.filter(({ key }) => !kept.has(key));
       await this.database.withOrganization(
         organizationId,
         (tx) => tx.$executeRaw`
         DELETE FROM object_copy c
-        USING unnest(${abandoned.map(({ upload_id }) => upload_id)}::uuid[], ${abandoned.map(({ attempt }) => attempt)}::int[]) AS w(id, attempt)
+        USING unnest(${gone.map(({ upload_id }) => upload_id)}::uuid[], ${gone.map(({ attempt }) => attempt)}::int[]) AS w(id, attempt)
         WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt`,
       );
     }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { DicomHeader } from '../../../formats/dicom/inspector.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
+import { unavailable } from '../../../platform/errors/application-error.js';
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import { GroupCommit } from '../../../platform/database/group-commit.js';
 import { newId } from '../../../platform/database/id.js';
@@ -10,13 +11,13 @@ import type { AuditEntry, AuditOrigin } from '../../audit/audit.events.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { Registrar } from '../registrar.js';
 import { register, type Registered, reject, verify } from '../upload.ledger.js';
-import { objectKey } from '../uploads.keys.js';
 import type { Rejection } from '../uploads.rules.js';
 
 /** The outcome of one verification, to be written down. */
 export interface Verdict {
   uploadId: string;
-  attempt: number;
+  /** The copy that was verified; absent when there was nothing to copy. */
+  copy?: { attempt: number; key: string };
   origin: AuditOrigin;
   outcome: Rejected | Accepted;
 }
@@ -28,7 +29,7 @@ interface Accepted {
   sha256: Buffer;
   header: DicomHeader;
 }
-type AcceptedVerdict = Verdict & { outcome: Accepted };
+type AcceptedVerdict = Verdict & { outcome: Accepted; copy: { attempt: number; key: string } };
 
 interface KeptObject {
   id: string;
@@ -83,7 +84,16 @@ export class SettlementService {
       accepted.map(({ outcome }) => outcome.header),
     );
 
-    const moved = new Set(accepted.length > 0 ? await verify(tx, organizationId, accepted, now) : []);
+    const moved = new Set(
+      accepted.length > 0
+        ? await verify(
+            tx,
+            organizationId,
+            accepted.map(({ uploadId, copy }) => ({ uploadId, attempt: copy.attempt })),
+            now,
+          )
+        : [],
+    );
     const verified = accepted.filter(({ uploadId }) => moved.has(uploadId));
     const kept = await this.keep(tx, organizationId, verified, now);
     const registrations = await this.registrar.register(
@@ -131,7 +141,7 @@ export class SettlementService {
       ...verified.map((verdict) =>
         event(verdict, {
           action: 'uploads:verify',
-          detail: { size: verdict.outcome.size, attempt: verdict.attempt },
+          detail: { size: verdict.outcome.size, attempt: verdict.copy.attempt },
         }),
       ),
       ...registered.map(({ verdict, studyId, duplicate }) =>
@@ -171,16 +181,19 @@ export class SettlementService {
       SELECT o.id, ${organizationId}::uuid, decode(o.sha256, 'hex'), o.size, o.key, 'dicom', ${now}::timestamptz
       FROM unnest(${ordered.map(({ id }) => id)}::uuid[], ${ordered.map(({ outcome }) => outcome.sha256.toString('hex'))}::text[],
                   ${ordered.map(({ outcome }) => outcome.size)}::bigint[],
-                  ${ordered.map(({ uploadId, attempt }) => objectKey(organizationId, uploadId, attempt))}::text[])
+                  ${ordered.map(({ copy }) => copy.key)}::text[])
            AS o(id, sha256, size, key)
       ON CONFLICT (organization_id, sha256) WHERE purging_at IS NULL DO NOTHING
       RETURNING id`;
     const won = new Set(inserted.map(({ id }) => id));
     const winners = ordered.filter(({ id }) => won.has(id));
-    await tx.$executeRaw`
+    const taken = await tx.$executeRaw`
       DELETE FROM object_copy c
-      USING unnest(${winners.map(({ uploadId }) => uploadId)}::uuid[], ${winners.map(({ attempt }) => attempt)}::int[]) AS w(id, attempt)
-      WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt`;
+      USING unnest(${winners.map(({ uploadId }) => uploadId)}::uuid[], ${winners.map(({ copy }) => copy.attempt)}::int[]) AS w(id, attempt)
+      WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt AND c.abandoned_at IS NULL`;
+    // The sweeper gave a copy up between our two statements: its bytes are about to vanish. All is rolled back and tried anew.
+    if (taken !== winners.length)
+      throw unavailable(new Error('a copy was given up while it was being settled'));
 
     // Plain bytea, no decode(): a function that is not leakproof may not run before row-level security, and would cost
     // the index. Shared lock: a purge that is about to mark one of them waits, and then sees the new reference.
@@ -190,6 +203,8 @@ export class SettlementService {
         AND sha256 = ANY (${ordered.map(({ outcome }) => outcome.sha256)}::bytea[])
       ORDER BY sha256 FOR SHARE`;
     const byDigest = new Map(living.map(({ id, digest }) => [digest, id]));
+    // A purge marked equal content after our insert had found it: the next try keeps its own copy.
+    if (byDigest.size !== ordered.length) throw unavailable(new Error('equal content is being purged'));
     return verified.map(({ uploadId, outcome }) => {
       const digest = outcome.sha256.toString('hex');
       const candidate = candidates.get(digest)!;

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../../platform/clock/clock.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import { type ObjectFacts, StorageService } from '../../../platform/storage/storage.service.js';
+import { causeForLog } from '../../../platform/logging/cause-for-log.js';
 import { LandingService } from '../landing.service.js';
 import { LATE_LANDING_MS, type LandedFacts } from '../upload.ledger.js';
 import { parseStagingKey, STAGING_PREFIX } from '../uploads.keys.js';
@@ -67,7 +68,10 @@ export class StagingSweep {
       }
     }
     for (const [organizationId, facts] of landed)
-      await this.landing.land({ organizationId, actor: SYSTEM }, facts);
+      // One tenant's trouble must not hide the objects of all others; the next pass tries again.
+      await this.landing.land({ organizationId, actor: SYSTEM }, facts).catch((error: unknown) => {
+        this.logger.warn({ organizationId, cause: causeForLog(error) }, 'landing failed');
+      });
     await this.storage.delete(spent);
     if (orphans > 0) this.logger.warn(`${orphans} objects under ${STAGING_PREFIX} belong to no upload`);
   }

@@ -22,7 +22,7 @@ export class VerifyProcessor extends WorkerHost implements OnApplicationBootstra
   onApplicationBootstrap(): void {
     this.worker.concurrency = this.config.WORKER_CONCURRENCY;
     this.worker.on('error', () => undefined); // the queue is away: BullMQ reconnects, the reconciler covers the gap
-    void this.worker.run();
+    this.worker.run().catch((error: unknown) => this.logger.error({ cause: causeForLog(error) }));
   }
 
   /** Finishes what is under way before anything it needs is closed; what has not begun stays queued. */

@@ -6,7 +6,7 @@ import { isTransient } from '../../../platform/errors/translate-error.js';
 import { StorageService } from '../../../platform/storage/storage.service.js';
 import { type Claim, countFailure, recordCopies } from '../upload.ledger.js';
 import type { VerifyUploadPayload } from '../uploads.jobs.js';
-import { objectKey, stagingKey } from '../uploads.keys.js';
+import { stagingKey } from '../uploads.keys.js';
 import { rejection } from '../uploads.rules.js';
 import { inspect } from './inspection.js';
 import { SettlementService } from './settlement.service.js';
@@ -48,14 +48,13 @@ export class VerifyService {
   async verify({ organizationId, uploadId, requestId, traceId }: VerifyUploadPayload): Promise<void> {
     const claim = await this.claims.add(organizationId, uploadId);
     if (!claim) return; // settled already
-    const key = objectKey(organizationId, uploadId, claim.attempt);
-    const copied = await this.storage.copy(stagingKey(organizationId, uploadId), key);
-    const object = copied ? await this.storage.read(key) : undefined;
+    const copied = await this.storage.copy(stagingKey(organizationId, uploadId), claim.key);
+    const object = copied ? await this.storage.read(claim.key) : undefined;
     if (!object) throw new ObjectMissing();
     const inspection = await inspect(object, claim.declaredSize);
     await this.settlement.settle(organizationId, {
       uploadId,
-      attempt: claim.attempt,
+      copy: claim,
       origin: { ...(requestId && { requestId }), ...(traceId && { traceId }) },
       outcome: inspection,
     });
@@ -74,10 +73,11 @@ export class VerifyService {
     const counted = await this.database.withOrganization(organizationId, (tx) =>
       countFailure(tx, organizationId, uploadId, failure),
     );
-    if (counted && counted.failures >= MAX_FAILURES && missing)
+    if (!missing || !counted || counted.failures < MAX_FAILURES) return;
+    await this.storage.ping(); // the bucket is there, so it is the object that is not
+    if ((await this.storage.head(stagingKey(organizationId, uploadId))) === undefined)
       await this.settlement.settle(organizationId, {
         uploadId,
-        attempt: 0,
         origin: {},
         outcome: { rejection: rejection('object.missing') },
       });

@@ -146,9 +146,9 @@ export class Incarnation {
     return {
       head: (key: string) => step('head', () => storage.head(key)),
       copy: (from: string, to: string) => step('copy', () => storage.copy(from, to)),
-      delete: async (keys: string[]) => {
-        if (keys.length > 0) await step('delete', () => storage.delete(keys));
-      },
+      delete: (keys: string[]) =>
+        keys.length > 0 ? step('delete', () => storage.delete(keys)) : Promise.resolve(new Set()),
+      ping: () => step('ping', () => storage.ping()),
       read: async (key: string) => {
         const found = await step('read', () => storage.read(key));
         return found && { size: found.size, bytes: mortalBytes(found.bytes, step) };

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalForm } from '../../src/modules/audit/audit.canonical.js';
 import {
@@ -21,6 +21,8 @@ import { createWorld, type Tenant, type World } from '../support/world.js';
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const GRANT = 'grant_type=client_credentials';
 const UNLIMITED = { CREDENTIAL_FAILURES_PER_MINUTE: '100000', RATE_LIMIT_PER_MINUTE: '100000' };
+
+jest.setTimeout(30_000);
 
 let world: World;
 let tenant: Tenant;

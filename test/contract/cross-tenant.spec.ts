@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Pool, type PoolClient } from 'pg';
 import { newId } from '../../src/platform/database/id.js';
 import type { Route } from '../../src/platform/http/route-table.js';
 import { type Answer, Client } from '../support/client.js';
 import { createWorld, type World } from '../support/world.js';
 import { digestRows, type Inhabited, inhabit, tenantTables } from './tenants.js';
+
+jest.setTimeout(30_000);
 
 const FAST = { RECONCILE_INTERVAL_MS: '300' };
 

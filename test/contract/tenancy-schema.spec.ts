@@ -130,26 +130,41 @@ describe('functions that act as their owner', () => {
       name: string;
       owner: string;
       login: boolean;
-      exempt: boolean;
+      superuser: boolean;
       config: string[] | null;
       open: boolean;
     }>(
       `SELECT p.oid::regprocedure::text AS name, r.rolname AS owner, r.rolcanlogin AS login,
-              r.rolsuper OR r.rolbypassrls AS exempt, p.proconfig AS config,
+              r.rolsuper AS superuser, p.proconfig AS config,
               has_function_privilege('public', p.oid, 'EXECUTE') AS open
        FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner JOIN pg_namespace n ON n.oid = p.pronamespace
        WHERE p.prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema')`,
     );
     expect(functions.length).toBeGreaterThanOrEqual(13);
-    for (const { name, owner, login, exempt, config, open } of functions)
-      expect({ name, owner, login, exempt, config, open }).toEqual({
+    for (const { name, owner, login, superuser, config, open } of functions)
+      expect({ name, owner, login, superuser, config, open }).toEqual({
         name,
         owner: name.startsWith('audit_ensure_partitions') ? 'scandock_owner' : 'scandock_definer',
         login: false,
-        exempt: false,
+        superuser: false,
         config: ['search_path=pg_catalog, public, pg_temp'],
         open: false,
       });
+  });
+
+  it('read only what they resolve: their owner skips the policies, so its grants are what bounds them', async () => {
+    const grants = await all<{ grant: string }>(
+      `SELECT c.relname || ' ' || p.privilege_type AS grant FROM pg_class c, aclexplode(c.relacl) p
+       WHERE p.grantee = 'scandock_definer'::regrole AND c.relnamespace IN ('public'::regnamespace, 'bullmq'::regnamespace)`,
+    );
+    expect(grants.map(({ grant }) => grant).sort()).toEqual(
+      [...RESOLVED.map((table) => `${table} SELECT`), 'idempotency_key DELETE'].sort(),
+    );
+    const others = await all<{ name: string }>(
+      `SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'scandock\_%' AND rolname NOT IN ('scandock_admin', 'scandock_definer')
+       AND (rolsuper OR rolbypassrls)`,
+    );
+    expect(others).toEqual([]);
   });
 
   it('can be called by the API only where a credential is resolved, and by the worker', async () => {
@@ -326,7 +341,7 @@ describe('a process at boot', () => {
     try {
       await service.assertConfined();
     } finally {
-      await service.onModuleDestroy();
+      await service.onApplicationShutdown();
     }
   };
   const as = (role: string, password: string): string => {

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { type IncomingHttpHeaders, request, type RequestOptions } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   calculateJwkThumbprint,
   createRemoteJWKSet,
@@ -16,12 +16,27 @@ import {
 import * as oauth from 'oauth4webapi';
 import { SigningKeysService } from '../../../src/modules/auth/signing-keys.service.js';
 import { SCOPES } from '../../../src/platform/authorization/scopes.js';
-import { type Answer, basic, Client, eventually, tokenFor } from '../../support/client.js';
+import { type Answer, basic, Client, tokenFor } from '../../support/client.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 /** A change must be in force this soon, in milliseconds. */
 const REVOCATION_LIMIT_MS = 1_000;
 const FORM = 'application/x-www-form-urlencoded';
+
+/**
+ * Asks again and again, since what is remembered must not be remembered for longer by being used. What counts is when a
+ * request was sent: how long a busy machine takes to answer it is not the question.
+ */
+async function soon(status: number, ask: () => Promise<Answer>): Promise<void> {
+  for (const changed = Date.now(); ; await new Promise((resolve) => setTimeout(resolve, 25))) {
+    const late = Date.now() - changed >= REVOCATION_LIMIT_MS;
+    const answer = await ask();
+    if (answer.status === status) return;
+    expect({ late, status: answer.status }).toEqual({ late: false, status: answer.status });
+  }
+}
+
+jest.setTimeout(30_000);
 
 let world: World;
 let tenant: Tenant;
@@ -192,11 +207,7 @@ describe('scope', () => {
     await world.admin.query(`UPDATE oauth_client SET scopes = '{exams:write}' WHERE client_id = $1`, [
       own.clientId,
     ]);
-    await eventually(
-      () => client.get('/api/v1/exams'),
-      ({ status }) => status === 403,
-      REVOCATION_LIMIT_MS,
-    );
+    await soon(403, () => client.get('/api/v1/exams'));
   });
 });
 
@@ -571,14 +582,7 @@ describe('within a second', () => {
     );
     for (let warm = 0; warm < 3; warm++) expect((await client.get('/api/v1/exams')).status).toBe(200);
     await change(own);
-    const changed = Date.now();
-    // It is in use all the time: what is remembered must not be remembered for longer by being used.
-    await eventually(
-      () => client.get('/api/v1/exams'),
-      (answer) => answer.status === status,
-      REVOCATION_LIMIT_MS,
-    );
-    expect(Date.now() - changed).toBeLessThan(REVOCATION_LIMIT_MS);
+    await soon(status, () => client.get('/api/v1/exams'));
     for (let after = 0; after < 3; after++) expect((await client.get('/api/v1/exams')).status).toBe(status);
   }
   const sql = (text: string) => (own: Tenant) => world.admin.query(text, [own.organizationId]);
@@ -642,11 +646,7 @@ describe('time', () => {
       const client = new Client(own.baseUrl, await tokenFor(own.baseUrl, await own.newTenant()));
       expect((await client.get('/test-token')).status).toBe(200);
       await own.admin.query('UPDATE signing_key SET retired_at = now()');
-      await eventually(
-        () => client.get('/test-token'),
-        ({ status }) => status === 401,
-        REVOCATION_LIMIT_MS,
-      );
+      await soon(401, () => client.get('/test-token'));
     } finally {
       await own.close();
     }

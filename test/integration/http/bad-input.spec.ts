@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { newId } from '../../../src/platform/database/id.js';
 import { basic, tokenFor } from '../../support/client.js';
@@ -16,6 +16,8 @@ interface Wire {
   headers: Record<string, string | string[] | undefined>;
   text: string;
 }
+
+jest.setTimeout(30_000);
 
 let world: World;
 let tenant: Tenant;

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type Answer, Client, put, tokenFor } from '../../support/client.js';
 import { type CreatedExam, examBody } from '../../support/exam.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 const HOUR = 3_600_000;
+
+jest.setTimeout(30_000);
 
 let world: World;
 let tenant: Tenant;

@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Client, eventually } from '../../support/client.js';
 import { ctInstance } from '../../support/dicom-files.js';
 import { uploadExam } from '../../support/exam.js';
@@ -8,6 +8,8 @@ import { createWorld, type Tenant, type World } from '../../support/world.js';
 const DAY = 86_400_000;
 const PASSWORD = 'correct horse';
 const XSS = `"><script>alert('x')</script><img src=x onerror=alert(1)>&lt;`;
+
+jest.setTimeout(30_000);
 
 let world: World;
 let tenant: Tenant;

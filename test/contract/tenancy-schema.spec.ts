@@ -161,7 +161,7 @@ describe('functions that act as their owner', () => {
       [...RESOLVED.map((table) => `${table} SELECT`), 'idempotency_key DELETE'].sort(),
     );
     const others = await all<{ name: string }>(
-      `SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'scandock\_%' AND rolname NOT IN ('scandock_admin', 'scandock_definer')
+      `SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'scandock%' AND rolname NOT IN ('scandock_admin', 'scandock_definer')
        AND (rolsuper OR rolbypassrls)`,
     );
     expect(others).toEqual([]);

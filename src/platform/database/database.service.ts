@@ -5,12 +5,16 @@ import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
 import { runSqlTransaction, type SqlTransaction, sqlTypes } from './sql-transaction.js';
+import { SteadyClient } from './steady-client.js';
 
 /** A transaction inside one organization. */
 export type Transaction = Prisma.TransactionClient;
 
 /** Longest a transaction may take, and longest it may wait for a connection, in milliseconds. */
 const TRANSACTION_LIMITS = { timeout: 30_000, maxWait: 10_000 };
+
+/** Longest a statement may wait for somebody else's lock: those who wait hold a connection that others need. */
+const LOCK_LIMIT_MS = 3_000;
 
 /** Deadlocks and serialization failures leave nothing behind: the same work is tried again this often in all. */
 const MAX_ATTEMPTS = 3;
@@ -24,9 +28,11 @@ export class DatabaseService implements OnApplicationShutdown {
     const pool = {
       connectionString: config.DATABASE_URL,
       max: config.DATABASE_POOL_SIZE,
+      Client: SteadyClient,
       connectionTimeoutMillis: 5_000,
       // Whatever hangs must end: a lost worker's locks, a query nobody waits for any more.
       statement_timeout: TRANSACTION_LIMITS.timeout,
+      lock_timeout: LOCK_LIMIT_MS,
       idle_in_transaction_session_timeout: 2 * TRANSACTION_LIMITS.timeout,
     };
     this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });

@@ -33,12 +33,6 @@ export async function runSqlTransaction<T>(
   if (!UUID.test(organizationId)) throw new TypeError('An organization id is a UUID.');
   const client = await pool.connect();
   let broken: Error | undefined;
-  // The pool listens only while a connection is idle: one that is lost between two of our statements would otherwise
-  // end the process.
-  const lost = (error: Error) => {
-    broken = error;
-  };
-  client.on('error', lost);
   try {
     // One round trip; the id is checked above, since the simple protocol takes no parameters.
     await client.query(`BEGIN; SELECT set_config('app.organization_id', '${organizationId}', true)`);
@@ -47,10 +41,11 @@ export async function runSqlTransaction<T>(
     if (command !== 'COMMIT') throw new Error('The transaction was rolled back.'); // COMMIT of a failed one "succeeds"
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch(lost);
+    await client.query('ROLLBACK').catch((failure: Error) => {
+      broken = failure;
+    });
     throw error;
   } finally {
-    client.off('error', lost);
     client.release(broken);
   }
 }

@@ -3,6 +3,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { createPostgresBackend, type ConnectionOptions, setDefaultBackendFactory } from 'bullmq';
 import type { ConfigValues } from '../config/config.schema.js';
 import { QUEUE_SCHEMA } from '../database/bootstrap.js';
+import { SteadyClient } from '../database/steady-client.js';
 import { Enqueuer } from './enqueuer.js';
 import { QUEUES } from './queues.js';
 
@@ -29,6 +30,11 @@ export class QueueModule {
 
 function queueConnection(config: ConfigValues): ConnectionOptions {
   if (config.REDIS_URL) return { url: config.REDIS_URL, maxRetriesPerRequest: null };
-  const postgres = { connectionString: config.DATABASE_URL, schema: QUEUE_SCHEMA, max: POSTGRES_CONNECTIONS };
+  const postgres = {
+    connectionString: config.DATABASE_URL,
+    schema: QUEUE_SCHEMA,
+    max: POSTGRES_CONNECTIONS,
+    Client: SteadyClient,
+  };
   return postgres as unknown as ConnectionOptions; // BullMQ types `connection` for Redis; the backend takes pg's pool options
 }

@@ -15,11 +15,11 @@ const PRISMA_UNAVAILABLE = new Set([
   'P2037',
 ]);
 /**
- * Node sockets, and SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), 57014 (statement timeout),
- * 25006 (read-only), 40 (rollback).
+ * Node sockets, and SQLSTATE classes 08 (connection), 53 (resources), 57P (shutdown), 55P03 and 57014 (lock and statement
+ * timeout), 25006 (read-only), 40 (rollback).
  */
 const SYSTEM_UNAVAILABLE =
-  /^(ECONN\w+|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|08\w{3}|53\w{3}|57P\w{2}|57014|25006|40\w{3})$/;
+  /^(ECONN\w+|EPIPE|ETIMEDOUT|EAI_AGAIN|ENOTFOUND|EHOSTUNREACH|08\w{3}|53\w{3}|57P\w{2}|55P03|57014|25006|40\w{3})$/;
 /** What drivers say without a code of its own: a database closed for maintenance is a general 55000. */
 const WORDS_UNAVAILABLE =
   /connection (terminated|timeout)|timeout exceeded when trying to connect|socket hang up|connection error and is not queryable|not currently accepting connections/i;

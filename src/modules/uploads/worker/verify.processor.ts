@@ -7,8 +7,19 @@ import { causeForLog } from '../../../platform/logging/cause-for-log.js';
 import { verifyUpload } from '../uploads.jobs.js';
 import { VerifyService } from './verify.service.js';
 
+/**
+ * A job whose worker died, or could not say that it was done, blocks its upload's next try until its lock ends. Jobs are
+ * idempotent, so a lock that ends too early costs a copy and nothing else.
+ */
+const LOCK_MS = 10_000;
+const STALLED_CHECK_MS = 5_000;
+
 /** Takes `verify-upload` jobs. Begins when the process is ready, not when Nest has built it. */
-@Processor(verifyUpload.queue, { autorun: false })
+@Processor(verifyUpload.queue, {
+  autorun: false,
+  lockDuration: LOCK_MS,
+  stalledInterval: STALLED_CHECK_MS,
+})
 export class VerifyProcessor extends WorkerHost implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(VerifyProcessor.name);
 

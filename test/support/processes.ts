@@ -1,0 +1,46 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+/** A process of ours as it is shipped. */
+export class OwnProcess {
+  /** What it wrote, both streams. */
+  output = '';
+  private readonly gone: Promise<void>;
+
+  private constructor(private readonly child: ChildProcess) {
+    this.gone = new Promise((resolve) => child.once('exit', () => resolve()));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        this.output += chunk.toString();
+      });
+  }
+
+  /** Starts `scandock <command>`; resolves when it serves. */
+  static async start(command: 'api' | 'worker', environment: Record<string, string>): Promise<OwnProcess> {
+    const env = { PATH: process.env.PATH, ...environment };
+    const child = fork(MAIN, [command], { env, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    const started = new OwnProcess(child);
+    await new Promise<void>((resolve, reject) => {
+      child.once('message', () => resolve());
+      child.once('exit', () => reject(new Error(`${command} ended: ${started.output.slice(-2000)}`)));
+    });
+    return started;
+  }
+
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** As a power failure would: nothing is finished, nothing is handed back. */
+  async kill(): Promise<void> {
+    this.child.kill('SIGKILL');
+    await this.gone;
+  }
+
+  async stop(): Promise<void> {
+    if (this.running) this.child.kill('SIGTERM');
+    await this.gone;
+  }
+}

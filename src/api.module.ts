@@ -30,7 +30,15 @@ export const ERROR_FORMATS: ErrorFormat[] = [
   problemDetails,
 ];
 
-export const BODY_LIMITS: BodyLimits = { '/api/v1/exams': CREATE_BODY_LIMIT };
+/** Forms are small; an exam's file list is not. */
+const FORM_LIMIT = 8 * 1024;
+
+export const BODY_LIMITS: BodyLimits = {
+  '/api/v1/exams': CREATE_BODY_LIMIT,
+  '/oauth2/token': FORM_LIMIT,
+  '/auth/token': FORM_LIMIT,
+  '/share/:token': FORM_LIMIT,
+};
 
 /** The composition of the API process. */
 @Module({})
@@ -54,7 +62,8 @@ export class ApiModule {
       controllers: [HealthController],
       // In this order: who calls, how often, whether they may.
       providers: [
-        { provide: APP_GUARD, useClass: AuthenticationGuard },
+        AuthenticationGuard,
+        { provide: APP_GUARD, useExisting: AuthenticationGuard },
         { provide: APP_GUARD, useClass: RateLimitGuard },
         { provide: APP_GUARD, useClass: AuthorizationGuard },
       ],

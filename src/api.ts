@@ -1,9 +1,12 @@
 import { DiscoveryService, MetadataScanner, NestFactory, Reflector } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 import { ApiModule, BODY_LIMITS, ERROR_FORMATS } from './api.module.js';
 import { auditResponses } from './modules/audit/http/audit.hook.js';
 import { AuditService } from './modules/audit/audit.service.js';
+import { AuthenticationGuard } from './modules/auth/http/authentication.guard.js';
+import { ApplicationError } from './platform/errors/application-error.js';
 import { SigningKeysService } from './modules/auth/signing-keys.service.js';
 import { serveDocumentation } from './documentation.js';
 import type { ConfigValues } from './platform/config/config.schema.js';
@@ -41,19 +44,30 @@ export async function createApi(config: ConfigValues, { documentation = false } 
   );
   server.addHook('onClose', () => suppressed.close());
   const routes = readRouteTable(app.get(DiscoveryService), new MetadataScanner(), app.get(Reflector));
-  nameOperations(server, routes);
+  admitBeforeBody(server, routes, app.get(AuthenticationGuard));
   if (documentation) serveDocumentation(app, config);
   await app.init();
   return { app, routes };
 }
 
-/** A body that cannot be read fails before any guard has run: its event, log line and metric need the name too. */
-function nameOperations(server: FastifyInstance, routes: Route[]): void {
-  const operations = new Map(routes.map(({ method, path, operation }) => [`${method} ${path}`, operation]));
-  server.addHook('onRequest', (request, _reply, done) => {
-    const operation = operations.get(`${request.method} ${request.routeOptions.url}`);
-    if (operation) request.context.operation = operation;
-    done();
+/** The only operations whose bodies may be forms; everybody else's would be parsed for nothing. */
+const FORM_OPERATIONS = ['tokens:issue', 'shares:unlock'];
+const FORM = 'application/x-www-form-urlencoded';
+
+/**
+ * What is settled before a body is read: the operation's name, for event, log and metric of a request that no guard will
+ * see; who calls, where the route is not public; and that a form comes only where one is expected.
+ */
+function admitBeforeBody(server: FastifyInstance, routes: Route[], guard: AuthenticationGuard): void {
+  const table = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]));
+  server.addHook('onRequest', async (request, reply) => {
+    const route = table.get(`${request.method} ${request.routeOptions.url}`);
+    if (!route) return;
+    request.context.operation = route.operation;
+    if (!route.public) await guard.authenticate(request, new ExecutionContextHost([request, reply]));
+    const isForm = request.headers['content-type']?.toLowerCase().startsWith(FORM) ?? false;
+    if (isForm && !FORM_OPERATIONS.includes(route.operation.name))
+      throw new ApplicationError('unsupported_media_type', 415, 'This content type is not supported here.');
   });
 }
 

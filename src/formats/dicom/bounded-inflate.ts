@@ -14,6 +14,7 @@ const BLOCK_BYTES = 64 * 1024;
 export class BoundedInflate {
   private readonly inflate: InflateRaw = createInflateRaw();
   private readonly finished: Promise<void>;
+  private full: Promise<void> | undefined;
   private block = new Uint8Array(BLOCK_BYTES);
   private blockLength = 0;
   private inflated = 0;
@@ -66,6 +67,11 @@ export class BoundedInflate {
     }
   }
 
+  /** Set while zlib has more than it can take: wait for it before the next chunk, or the whole file piles up in memory. */
+  get drained(): Promise<unknown> | undefined {
+    return this.full && Promise.race([this.full, this.finished]); // a stream that failed never drains
+  }
+
   /** Says whether the stream was whole and where it ends in the file. Call once, after the last chunk. */
   async end(offset: number): Promise<DicomFailure | undefined> {
     if (!this.done) {
@@ -96,7 +102,13 @@ export class BoundedInflate {
   private flushBlock(): void {
     if (this.blockLength === 0) return;
     this.compressed += this.blockLength;
-    this.inflate.write(this.block.subarray(0, this.blockLength));
+    if (!this.inflate.write(this.block.subarray(0, this.blockLength)))
+      this.full ??= new Promise((resolve) =>
+        this.inflate.once('drain', () => {
+          this.full = undefined;
+          resolve();
+        }),
+      );
     this.block = new Uint8Array(BLOCK_BYTES);
     this.blockLength = 0;
   }

@@ -36,6 +36,12 @@ export interface WalkOptions {
 }
 
 /**
+ * Elements, items and fragments of one object. Ten times what large multi-frame objects have; each costs time, and a
+ * deflated file of 100 KB can hold eight millions of empty ones.
+ */
+const MAX_ELEMENTS = 1_000_000;
+
+/**
  * Walks a data set (PS3.5 section 7) as its bytes arrive, in chunks that may be split anywhere. Kept are the wanted
  * values, the stack of open containers and at most one partial header or value; everything else is only counted.
  * The contents of a sequence of defined length are walked as well, except where nobody can know them: implicit VR
@@ -66,6 +72,7 @@ export class DataSetWalker extends PieceReader {
   private trailerStart = 0;
   private trailerFailure: DicomFailure | undefined;
   private trailerIsZero = true;
+  private elements = 0;
 
   constructor(options: WalkOptions) {
     super(MIN_HEADER_BYTES, MAX_ELEMENT_HEADER_BYTES);
@@ -125,6 +132,7 @@ export class DataSetWalker extends PieceReader {
     this.needed = MIN_HEADER_BYTES;
     this.tag = header.tag;
     if (size === ILLEGAL_VR) return this.refuse('dicom.malformed', formatTag(header.tag));
+    if (++this.elements > MAX_ELEMENTS) return this.refuse('dicom.header-too-large', formatTag(header.tag));
     const start = this.position + size;
     const end = header.length === UNDEFINED_LENGTH ? start : start + header.length;
     if (end > containers.limit) return this.refuse('dicom.malformed', formatTag(header.tag));

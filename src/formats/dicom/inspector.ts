@@ -61,6 +61,11 @@ export class DicomInspector {
     else this.writeHead(chunk);
   }
 
+  /** Set while the reader cannot take more (deflated objects): wait for it before the next `write`. */
+  get drained(): Promise<unknown> | undefined {
+    return this.inflate?.drained;
+  }
+
   /** The verdict on the whole object. Call once, after the last chunk. */
   async end(): Promise<DicomVerdict> {
     if (this.meta === undefined && this.failure === undefined) {

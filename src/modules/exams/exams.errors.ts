@@ -14,5 +14,12 @@ export class FilesMissing extends ApplicationError {
 export const fileTooLarge = (name: string): ApplicationError =>
   new ApplicationError('file_too_large', 413, `${name} is larger than 5 GiB, the most one PUT can carry.`);
 
+export const tooManyAttempts = (): ApplicationError =>
+  new ApplicationError(
+    'too_many_attempts',
+    409,
+    'URLs for these files were issued too often. Create another exam.',
+  );
+
 export const notReady = (): ApplicationError =>
   new ApplicationError('not_ready', 409, 'The exam is still uploading: confirm it before it is shared.');

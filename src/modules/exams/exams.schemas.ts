@@ -4,8 +4,8 @@ import { plainText } from '../../platform/http/validation.js';
 /** Largest object one PUT can carry (S3), in bytes. */
 export const MAX_FILE_BYTES = 5 * 1024 ** 3;
 export const MAX_FILES = 5000;
-/** 5,000 files with names of 255 characters of four bytes each, and some more. */
-export const CREATE_BODY_LIMIT = 8 * 1024 * 1024;
+/** 5,000 files with 800 bytes for each. */
+export const CREATE_BODY_LIMIT = 4 * 1024 * 1024;
 
 const fileName = plainText(255).refine(
   (name) => !/[/\\]/.test(name) && name !== '.' && name !== '..',

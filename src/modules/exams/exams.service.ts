@@ -14,8 +14,11 @@ import { StudiesService } from '../studies/studies.service.js';
 import { LandingService, type Witness } from '../uploads/landing.service.js';
 import { deleteOfExam, LATE_LANDING_MS } from '../uploads/upload.ledger.js';
 import { type IssuedUpload, UploadsService } from '../uploads/uploads.service.js';
-import { fileTooLarge, FilesMissing } from './exams.errors.js';
+import { fileTooLarge, FilesMissing, tooManyAttempts } from './exams.errors.js';
 import { type ConfirmedExam, type CreateExam, type IssuedExam, MAX_FILE_BYTES } from './exams.schemas.js';
+
+/** A file that did not arrive by this many URLs will not: each is a record for ever. */
+const MAX_ATTEMPTS = 50;
 
 const DAY_MS = 24 * 3600 * 1000;
 
@@ -26,6 +29,8 @@ interface Progress {
   open: { id: string; name: string; size: number }[];
   /** Attempts whose object the ledger has not seen. */
   unseen: string[];
+  /** Most URLs issued for one of the open slots. */
+  attempts: number;
 }
 
 /** Exams: a named batch of uploads (seed 000). Each call is one transaction of change and event. */
@@ -168,11 +173,14 @@ export class ExamsService {
 
   private async progress(tx: Transaction, caller: Caller, operation: string, id: string): Promise<Progress> {
     const exam = await this.find(tx, caller, operation, id);
-    if (exam.status === 'ready') return { exam, open: [], unseen: [] };
+    if (exam.status === 'ready') return { exam, open: [], unseen: [], attempts: 0 };
     const landable = new Date(this.clock.now().getTime() - LATE_LANDING_MS);
-    const slots = await tx.$queryRaw<{ id: string; name: string; size: bigint; unseen: string[] | null }[]>`
+    const slots = await tx.$queryRaw<
+      { id: string; name: string; size: bigint; unseen: string[] | null; attempts: number }[]
+    >`
       SELECT s.id, s.name, s.size, array_agg(u.id::text) FILTER (
-               WHERE u.state = 'issued' OR (u.state = 'expired' AND u.url_expires_at > ${landable}::timestamptz)) AS unseen
+               WHERE u.state = 'issued' OR (u.state = 'expired' AND u.url_expires_at > ${landable}::timestamptz)) AS unseen,
+             count(u.id)::int AS attempts
       FROM slot s
       LEFT JOIN upload u ON u.organization_id = s.organization_id AND u.slot_id = s.id
       WHERE s.organization_id = ${exam.organizationId}::uuid AND s.exam_id = ${id}::uuid AND s.filled_by_id IS NULL
@@ -181,6 +189,7 @@ export class ExamsService {
       exam,
       open: slots.map((slot) => ({ id: slot.id, name: slot.name, size: Number(slot.size) })),
       unseen: slots.flatMap(({ unseen }) => unseen ?? []),
+      attempts: Math.max(0, ...slots.map(({ attempts }) => attempts)),
     };
   }
 
@@ -219,7 +228,9 @@ export class ExamsService {
     const { exam, issued } = await this.database.withOrganization(
       caller.principal.organizationId,
       async (tx) => {
-        const { exam, open } = await this.progress(tx, caller, 'exams:create', id);
+        await this.lock(tx, caller, 'exams:create', id); // or a deletion at the same time would leave them behind
+        const { exam, open, attempts } = await this.progress(tx, caller, 'exams:create', id);
+        if (attempts >= MAX_ATTEMPTS) throw tooManyAttempts();
         const issued = await this.uploads.reissue(tx, caller, open);
         await this.recordCreation(tx, caller, id, open, true);
         return { exam, issued };

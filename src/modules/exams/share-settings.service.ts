@@ -19,14 +19,15 @@ export class ShareSettingsService {
 
   /** @throws not_found, not_ready */
   async change(caller: Caller, examId: string, request: ShareChangeRequest): Promise<Share> {
+    const { rotate, expires_at, password } = request;
+    const passwordHash = password ? await this.links.hashPassword(password) : password;
     return this.database.withOrganization(caller.principal.organizationId, async (tx) => {
       const exam = await this.find(tx, caller, examId);
       if (exam.status !== 'ready') throw notReady();
-      const { rotate, expires_at, password } = request;
       const link = await this.links.change(tx, await this.links.ensure(tx, exam), {
         ...(rotate && { rotate }),
         ...(expires_at !== undefined && { expiresAt: expires_at === null ? null : new Date(expires_at) }),
-        ...(password !== undefined && { password }),
+        ...(passwordHash !== undefined && { passwordHash }),
       });
       const detail = {
         change: rotate ? 'rotated' : 'set',

@@ -47,15 +47,6 @@ export class SharedExamsService {
     );
   }
 
-  /** A download was asked for without the password; the answer is the way to the page that asks for it. */
-  async recordLocked(link: ShareLink, uploadId: string, request: RequestInfo): Promise<void> {
-    const detail = { exam: link.examId, upload: uploadId };
-    await this.audit.append({
-      ...this.links.actedThrough<'shares:download'>(link, request, { action: 'shares:download', detail }),
-      outcome: 'denied',
-    });
-  }
-
   /**
    * A URL for the verified bytes of one of the exam's uploads, good for 900 s. Its file name is the file's number: a
    * declared name may be a patient's, and URLs end up in logs. @throws not_found

@@ -27,7 +27,7 @@ export interface ShareUrls {
 export interface ShareChange {
   rotate?: boolean;
   expiresAt?: Date | null;
-  password?: string | null;
+  passwordHash?: string | null;
 }
 
 /** Links that let anybody who has them read one exam, and nothing else. */
@@ -57,10 +57,14 @@ export class ShareLinksService {
     });
   }
 
+  /** Argon2id: slow on purpose, so never inside a transaction. */
+  hashPassword(password: string): Promise<string> {
+    return hash(password);
+  }
+
   /** Rotating makes another token and ends the former; it also brings a revoked link back. */
   async change(tx: Transaction, link: ShareLink, change: ShareChange): Promise<ShareLink> {
     const version = change.rotate || link.revokedAt ? link.version + 1 : link.version;
-    const passwordHash = change.password ? await hash(change.password) : change.password;
     return tx.shareLink.update({
       where: { id: link.id },
       data: {
@@ -68,7 +72,7 @@ export class ShareLinksService {
         revokedAt: null,
         tokenHash: Uint8Array.from(sha256(this.token({ id: link.id, version }))),
         ...(change.expiresAt !== undefined && { expiresAt: change.expiresAt }),
-        ...(passwordHash !== undefined && { passwordHash }),
+        ...(change.passwordHash !== undefined && { passwordHash: change.passwordHash }),
       },
     });
   }

@@ -43,15 +43,18 @@ export class StudyRegistrar extends Registrar {
       headers.map(({ sopInstanceUid }) => sopInstanceUid),
     );
     // Refused before anything is made: a conflict with what is there leaves no empty study behind.
-    const welcome = headers.filter((header) => !conflicts(known.get(header.sopInstanceUid), header));
+    const welcome = uploads
+      .filter((upload) => !conflicts(known.get(upload.header.sopInstanceUid), upload))
+      .map(({ header }) => header);
     const studies = await upsertStudies(tx, organizationId, welcome, now);
     const series = await upsertSeries(tx, organizationId, welcome, studies);
 
     const changed = new Map<string, InstanceRow>();
-    const registrations = uploads.map(({ header, storedObjectId }): Registration => {
+    const registrations = uploads.map((upload): Registration => {
+      const { header, storedObjectId, principalId } = upload;
       const { sopInstanceUid } = header;
       const present = changed.get(sopInstanceUid) ?? known.get(sopInstanceUid);
-      if (conflicts(present, header)) return { rejection: rejection('dicom.conflict') };
+      if (conflicts(present, upload)) return { rejection: rejection('dicom.conflict') };
       const study = studies.get(header.studyInstanceUid)!;
       if (present?.storedObjectId === storedObjectId) return { studyId: study.id, duplicate: true };
       const seriesId = series.get(`${study.id} ${header.seriesInstanceUid}`)!;
@@ -65,6 +68,7 @@ export class StudyRegistrar extends Registrar {
         patientId: text(header.patientId),
         issuerOfPatientId: text(header.issuerOfPatientId),
         inconsistent: disagrees(study, header),
+        uploaderIds: [principalId],
       });
       return { studyId: study.id, duplicate: false };
     });
@@ -77,9 +81,15 @@ export class StudyRegistrar extends Registrar {
   }
 }
 
-/** Whether this SOPInstanceUID already stands for something else: replacing it could change another patient's study. */
-function conflicts(present: Omit<InstanceRow, 'header'> | undefined, header: DicomHeader): boolean {
+/**
+ * Whether this SOPInstanceUID already stands for something else, or for other bytes that somebody else brought: replacing
+ * it could change another patient's study, or one the uploader may not even see.
+ */
+function conflicts(present: Omit<InstanceRow, 'header'> | undefined, upload: VerifiedUpload): boolean {
   if (!present) return false;
+  const { header, storedObjectId, principalId } = upload;
+  const isAnothers = present.uploaderIds.length > 0 && !present.uploaderIds.includes(principalId);
+  if (isAnothers && present.storedObjectId !== storedObjectId) return true;
   return (
     present.studyInstanceUid !== header.studyInstanceUid ||
     present.seriesInstanceUid !== header.seriesInstanceUid ||

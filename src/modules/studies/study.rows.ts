@@ -21,6 +21,8 @@ export interface InstanceRow {
   patientId: string | null;
   issuerOfPatientId: string | null;
   inconsistent: boolean;
+  /** Principals whose living uploads are the present bytes. */
+  uploaderIds: string[];
 }
 
 const INT4_MAX = 2_147_483_647;
@@ -57,7 +59,10 @@ export async function findInstances(
     SELECT i.sop_instance_uid AS "sopInstanceUid", i.series_id AS "seriesId", i.stored_object_id AS "storedObjectId",
            st.study_instance_uid AS "studyInstanceUid", se.series_instance_uid AS "seriesInstanceUid",
            i.sop_class_uid AS "sopClassUid", i.patient_id AS "patientId", i.issuer_of_patient_id AS "issuerOfPatientId",
-           i.inconsistent
+           i.inconsistent,
+           ARRAY(SELECT DISTINCT u.principal_id::text FROM upload u
+                 WHERE u.organization_id = i.organization_id AND u.stored_object_id = i.stored_object_id
+                   AND u.state = 'registered') AS "uploaderIds"
     FROM instance i
     JOIN series se ON se.organization_id = i.organization_id AND se.id = i.series_id
     JOIN study st ON st.organization_id = se.organization_id AND st.id = se.study_id

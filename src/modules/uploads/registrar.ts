@@ -5,6 +5,8 @@ import type { Rejection } from './uploads.rules.js';
 /** An upload whose bytes are verified and kept, to be registered as what it is. */
 export interface VerifiedUpload {
   uploadId: string;
+  /** Who uploaded it. */
+  principalId: string;
   storedObjectId: string;
   header: DicomHeader;
 }

@@ -79,6 +79,8 @@ export async function land(
            AS f(id, size, etag, modified_at)
       WHERE u.id = f.id AND u.organization_id = ${organizationId}::uuid
         AND (u.state = 'issued' OR (u.state = 'expired' AND u.url_expires_at > ${new Date(now.getTime() - LATE_LANDING_MS)}::timestamptz))
+        AND NOT EXISTS (SELECT 1 FROM slot d JOIN exam e ON e.organization_id = d.organization_id AND e.id = d.exam_id
+                        WHERE d.organization_id = u.organization_id AND d.id = u.slot_id AND e.deleted_at IS NOT NULL)
       RETURNING u.id, u.slot_id, u.landed_size
     ), filled AS (
       UPDATE slot s SET filled_by_id = first.id
@@ -108,6 +110,8 @@ export interface Claim {
   /** Where the copy is to be made: recorded, so that a crash leaves nothing unknown in the bucket. */
   key: string;
   declaredSize: bigint;
+  /** Who uploads. */
+  principalId: string;
 }
 
 /** Counts an attempt and records the copy it is about to make. Uploads that are no longer `landed` return nothing. */
@@ -121,14 +125,15 @@ export async function recordCopies(
     WITH claimed AS (
       UPDATE upload SET copy_attempts = copy_attempts + 1
       WHERE organization_id = ${organizationId}::uuid AND id = ANY (${ids}::uuid[]) AND state = 'landed'
-      RETURNING id, copy_attempts, declared_size
+      RETURNING id, copy_attempts, declared_size, principal_id
     ), recorded AS (
       INSERT INTO object_copy (organization_id, upload_id, attempt, key, created_at)
       SELECT ${organizationId}::uuid, id, copy_attempts, concat('objects/', ${organizationId}::text, '/', id, '/', copy_attempts),
              ${now}::timestamptz
       FROM claimed RETURNING upload_id, key
     )
-    SELECT c.id AS "uploadId", c.copy_attempts AS attempt, r.key, c.declared_size AS "declaredSize"
+    SELECT c.id AS "uploadId", c.copy_attempts AS attempt, r.key, c.declared_size AS "declaredSize",
+           c.principal_id AS "principalId"
     FROM claimed c JOIN recorded r ON r.upload_id = c.id`;
 }
 

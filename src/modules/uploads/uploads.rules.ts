@@ -15,7 +15,7 @@ export const UPLOAD_RULES = {
   'size.mismatch': 'The object has another size than was declared.',
   'object.missing': 'The object vanished from the bucket before it could be verified.',
   'dicom.conflict':
-    'An instance with this SOPInstanceUID exists for another patient, study, series or SOP class.',
+    'An instance with this SOPInstanceUID exists: of another patient, study, series or SOP class, or with other bytes from another uploader.',
 } as const;
 
 export const rejection = (rule: keyof typeof UPLOAD_RULES): Rejection => ({

@@ -69,6 +69,8 @@ async function createRoles(client: Client, passwords: BootstrapOptions['password
     ${create('scandock_worker', 'LOGIN NOBYPASSRLS')}
   END $bootstrap$`);
   await client.query(`
+    ALTER ROLE scandock_app RESET ALL;
+    ALTER ROLE scandock_worker RESET ALL;
     ALTER ROLE scandock_app PASSWORD ${escapeLiteral(passwords.app)};
     ALTER ROLE scandock_worker PASSWORD ${escapeLiteral(passwords.worker)};
     GRANT scandock_app TO scandock_worker;

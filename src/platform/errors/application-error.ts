@@ -31,8 +31,13 @@ export class ApplicationError extends Error {
   }
 }
 
-export const validationError = (details: ErrorDetail[]): ApplicationError =>
-  new ApplicationError('validation_error', 400, describe(details), { details });
+/** A schema's words may quote the request (unknown keys): they are shown, but not at any length. */
+export function validationError(found: ErrorDetail[]): ApplicationError {
+  const details = found
+    .slice(0, MAX_DETAILS)
+    .map(({ path, message }) => ({ path: shorten(path), message: shorten(message) }));
+  return new ApplicationError('validation_error', 400, describe(details, found.length), { details });
+}
 
 /** The same words for an absent row and for another tenant's. */
 export const notFound = (): ApplicationError =>
@@ -44,8 +49,13 @@ export const unavailable = (cause: unknown): ApplicationError =>
     headers: { 'retry-after': '2' },
   });
 
-function describe(details: ErrorDetail[]): string {
+const MAX_DETAILS = 100;
+const MAX_WORDS = 200;
+
+const shorten = (text: string): string => (text.length > MAX_WORDS ? `${text.slice(0, MAX_WORDS)}…` : text);
+
+function describe(details: ErrorDetail[], total: number): string {
   const shown = details.slice(0, 5).map(({ path, message }) => (path ? `${path}: ${message}` : message));
-  if (details.length > shown.length) shown.push(`and ${details.length - shown.length} more`);
+  if (total > shown.length) shown.push(`and ${total - shown.length} more`);
   return shown.join('; ');
 }

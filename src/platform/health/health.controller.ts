@@ -15,10 +15,20 @@ import './health.policy.js';
 import { metrics } from './metrics.js';
 
 const PROBE_LIMIT_MS = 2_000;
+const PROBE_LIFETIME_MS = 1_000;
+
+interface Dependencies {
+  database: boolean;
+  queue: boolean;
+  storage: boolean;
+}
 
 @ApiTags('Operations')
 @Controller()
 export class HealthController {
+  private probed: Promise<Dependencies> | undefined;
+  private probedAt = 0;
+
   constructor(
     @Inject(CONFIG) private readonly config: ConfigValues,
     private readonly database: DatabaseService,
@@ -40,11 +50,7 @@ export class HealthController {
   @Public('system:health')
   @ApiOperation({ summary: 'Each dependency: 200 when all answer, else 503' })
   async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<object> {
-    const [database, queue, storage] = await Promise.all([
-      probe(() => this.database.outside.$queryRaw`SELECT 1`),
-      probe(() => this.modules.get<Queue>(getQueueToken(QUEUES[0]), { strict: false }).getWaitingCount()),
-      probe(() => this.storage.ping()),
-    ]);
+    const { database, queue, storage } = await this.probeAll();
     // The queue only makes things fast: without it we are slow, not out of order.
     const ready = database && storage;
     if (!ready) reply.code(503).header('retry-after', '2');
@@ -52,6 +58,19 @@ export class HealthController {
       status: ready ? 'ok' : 'unavailable',
       dependencies: { database: word(database), storage: word(storage), queue: word(queue) },
     };
+  }
+
+  /** Once a second at most: anybody may ask, and each answer costs every dependency a round trip. */
+  private probeAll(): Promise<Dependencies> {
+    if (!this.probed || Date.now() - this.probedAt > PROBE_LIFETIME_MS) {
+      this.probedAt = Date.now();
+      this.probed = Promise.all([
+        probe(() => this.database.outside.$queryRaw`SELECT 1`),
+        probe(() => this.modules.get<Queue>(getQueueToken(QUEUES[0]), { strict: false }).getWaitingCount()),
+        probe(() => this.storage.ping()),
+      ]).then(([database, queue, storage]) => ({ database, queue, storage }));
+    }
+    return this.probed;
   }
 
   @Get('metrics')

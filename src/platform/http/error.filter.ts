@@ -15,7 +15,8 @@ export class ErrorFilter implements ExceptionFilter {
     const reply = http.getResponse<FastifyReply>();
     const error = toApplicationError(thrown);
     request.context.error = error;
-    if (error.status >= 500)
+    // Who hangs up in the middle of a body is no outage of ours.
+    if (error.status >= 500 && !request.raw.readableAborted)
       request.log.error({ requestId: request.context.info.requestId, cause: causeForLog(error) }, error.code);
     if (reply.sent) return;
     const format = formatFor(this.formats, request.url);

@@ -20,6 +20,9 @@ import { beginContext } from './request-context.js';
 /** Largest body of a route that says nothing else, in bytes. */
 const DEFAULT_BODY_LIMIT = 256 * 1024;
 
+/** Longest a request may take to arrive, in milliseconds: bodies here are small, and a dripping one holds a socket. */
+const REQUEST_LIMIT_MS = 60_000;
+
 /** A route's own body limit: `[path, bytes]`. */
 export type BodyLimits = Record<string, number>;
 
@@ -36,6 +39,7 @@ export async function createHttpAdapter(
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: config.TRUST_PROXY,
     bodyLimit: DEFAULT_BODY_LIMIT,
+    requestTimeout: REQUEST_LIMIT_MS,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: 'idle',

@@ -37,7 +37,12 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     const operation = this.reflector.get<string | undefined>(OPERATION, context.getHandler());
     request.context.operation = operation === undefined ? undefined : operationNamed(operation);
     if (this.reflector.get<boolean | undefined>(PUBLIC, context.getHandler())) return true;
+    if (!request.context.credential) await this.authenticate(request, context);
+    return true;
+  }
 
+  /** Also called before the body of a request is read: a stranger's megabytes are not worth parsing. */
+  async authenticate(request: FastifyRequest, context: ExecutionContext): Promise<void> {
     const token = bearerOf(request);
     const digest = sha256(token).toString('base64');
     const credential = this.trusted.get(digest) ?? (await this.check(context, request, token));
@@ -46,7 +51,6 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     const { kind, principalId, organizationId } = credential;
     request.context.credential = credential;
     request.context.principal = { kind, id: principalId, organizationId, label: '' };
-    return true;
   }
 
   private check(context: ExecutionContext, request: FastifyRequest, token: string): Promise<Credential> {

@@ -99,8 +99,7 @@ export class SharePageController {
   ): Promise<{ url: string }> {
     const link = await this.enter(token, request);
     if (!this.links.isUnlocked(link, readCookie(cookies, this.cookieName(link)))) {
-      await this.shared.recordLocked(link, id, request.context.info);
-      return { url: `/share/${token}` };
+      throw new ApplicationError('password_required', 401, 'Open the link and enter its password first.');
     }
     return { url: await this.shared.download(link, id, request.context.info) };
   }

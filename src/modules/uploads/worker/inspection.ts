@@ -32,6 +32,7 @@ export async function inspect(
     size += chunk.length;
     hash.update(chunk);
     inspector.write(chunk);
+    if (inspector.drained) await inspector.drained;
   }
   if (size !== object.size) throw new IncompleteRead();
   if (BigInt(size) !== declaredSize) return { ok: false, rejection: rejection('size.mismatch') };

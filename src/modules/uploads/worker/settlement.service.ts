@@ -10,14 +10,16 @@ import { uploadsSettled } from '../../../platform/health/metrics.js';
 import type { AuditEntry, AuditOrigin } from '../../audit/audit.events.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { Registrar } from '../registrar.js';
-import { register, type Registered, reject, verify } from '../upload.ledger.js';
+import { type Claim, register, type Registered, reject, verify } from '../upload.ledger.js';
 import type { Rejection } from '../uploads.rules.js';
+
+type VerifiedCopy = Pick<Claim, 'attempt' | 'key' | 'principalId'>;
 
 /** The outcome of one verification, to be written down. */
 export interface Verdict {
   uploadId: string;
   /** The copy that was verified; absent when there was nothing to copy. */
-  copy?: { attempt: number; key: string };
+  copy?: VerifiedCopy;
   origin: AuditOrigin;
   outcome: Rejected | Accepted;
 }
@@ -29,7 +31,7 @@ interface Accepted {
   sha256: Buffer;
   header: DicomHeader;
 }
-type AcceptedVerdict = Verdict & { outcome: Accepted; copy: { attempt: number; key: string } };
+type AcceptedVerdict = Verdict & { outcome: Accepted; copy: VerifiedCopy };
 
 interface KeptObject {
   id: string;
@@ -99,8 +101,9 @@ export class SettlementService {
     const registrations = await this.registrar.register(
       tx,
       organizationId,
-      verified.map(({ uploadId, outcome }, index) => ({
+      verified.map(({ uploadId, copy, outcome }, index) => ({
         uploadId,
+        principalId: copy.principalId,
         storedObjectId: kept[index]!.id,
         header: outcome.header,
       })),

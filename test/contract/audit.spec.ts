@@ -528,6 +528,13 @@ describe('neither ledger nor log', () => {
     await visitor.get(`/auth/token?client_secret=${own.clientSecret}`);
     await visitor.get(`/nowhere/${encodeURIComponent(names.patientName)}`);
     await visitor.get(`/api/v1/exams?patient_name=${encodeURIComponent(names.patientName)}`);
+    // A driver's message that quotes the row, as those of constraints and casts do.
+    await world.admin.query(
+      `CREATE FUNCTION quote_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'bad row: %', NEW; END $$;
+       CREATE TRIGGER quote_row BEFORE INSERT ON exam FOR EACH ROW EXECUTE FUNCTION quote_row()`,
+    );
+    expect((await by.post('/api/v1/exams', body)).status).toBe(500);
+    await world.admin.query('DROP TRIGGER quote_row ON exam; DROP FUNCTION quote_row()');
     await world.admin.query('ALTER TABLE slot RENAME COLUMN name TO name_gone');
     await by.post('/api/v1/exams', body); // a 500 or 503 whose cause quotes the statement
     await by.get(`/api/v1/exams/${id}`);

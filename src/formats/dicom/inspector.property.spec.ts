@@ -132,6 +132,6 @@ describe('100,000 nested items', () => {
 
   it('are refused when they are a million', async () => {
     const bytes = concat(head, ...Array.from({ length: 6 }, () => opened));
-    expect(await inspect(bytes)).toMatchObject({ rule: 'dicom.malformed' });
+    expect(await inspect(bytes)).toMatchObject({ rule: 'dicom.header-too-large' });
   });
 });

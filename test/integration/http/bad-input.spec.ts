@@ -186,7 +186,7 @@ describe('POST /api/v1/exams refuses', () => {
     ['files that are no list', 400, exam({ files: { 0: { name: 'a', size: 1 } } })],
     ['files that are null', 400, exam({ files: [null] })],
     ['5,001 files', 400, exam(files(5001))],
-    ['300,000 wrong files', 400, exam({ files: Array<object>(300_000).fill({ name: '/', size: -1 }) })],
+    ['100,000 wrong files', 400, exam({ files: Array<object>(100_000).fill({ name: '/', size: -1 }) })],
     ['5,000 wrong files', 400, exam({ files: Array<object>(5000).fill({ name: '/', size: -1 }) })],
     [
       'a name given twice',
@@ -229,7 +229,7 @@ describe('POST /api/v1/exams refuses', () => {
     ['a size beyond all numbers', 400, file({}).replace(':5}', ':1e400}')],
     ['a file over 5 GiB', 413, file({ size: 5 * 1024 ** 3 + 1 })],
     ['a file of a petabyte', 413, file({ size: 1e15 })],
-    ['a body over 8 MiB', 413, exam({ reason: 'a'.repeat(9 * 1024 * 1024) })],
+    ['a body over 4 MiB', 413, exam({ reason: 'a'.repeat(5 * 1024 * 1024) })],
   ];
   it.each(bodies)('%s (%i)', async (_, status, body) => {
     const answer = await create(body);
@@ -241,7 +241,7 @@ describe('POST /api/v1/exams refuses', () => {
     ['no content type', {}, 415],
     ['text', { 'content-type': 'text/plain' }, 400],
     ['XML', { 'content-type': 'application/xml' }, 415],
-    ['a form', FORM_TYPE, 400],
+    ['a form', FORM_TYPE, 415],
     ['multipart', { 'content-type': 'multipart/form-data; boundary=x' }, 415],
     ['nonsense', { 'content-type': ';;;' }, 415],
     ['a content encoding', { ...JSON_TYPE, 'content-encoding': 'gzip' }, 400],
@@ -513,13 +513,13 @@ describe('the token endpoint refuses', () => {
     ['an empty body', '', 400],
     ['bytes', Buffer.from([0xff, 0xfe, 0, 1]), 400],
     ['prototype pollution', '__proto__[grant_type]=client_credentials&constructor.prototype=1', 400],
-    ['a scope of 10 kB', `grant_type=client_credentials&scope=${'a'.repeat(10_240)}`, 400],
+    ['a scope of 5 kB', `grant_type=client_credentials&scope=${'a'.repeat(5_120)}`, 400],
     [
-      'a client_id of 10 kB',
-      `grant_type=client_credentials&client_id=${'a'.repeat(10_240)}&client_secret=b`,
+      'a client_id of 5 kB',
+      `grant_type=client_credentials&client_id=${'a'.repeat(5_120)}&client_secret=b`,
       400,
     ],
-    ['a thousand parameters', `${'a=1&'.repeat(5000)}grant_type=client_credentials`, 401],
+    ['a thousand parameters', `${'a=1&'.repeat(1000)}grant_type=client_credentials`, 401],
     ['a broken percent sign', 'grant_type=%zz', 401],
     ['NUL', 'grant_type=client_credentials&client_id=%00&client_secret=%00', 401],
     ['a body over the limit', `grant_type=${'a'.repeat(300 * 1024)}`, 413],

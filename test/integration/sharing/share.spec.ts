@@ -302,8 +302,8 @@ describe('a password', () => {
     const path = `/share/${own.token}/files/${own.files[0]!.upload_id}`;
     const refused = await page(path);
     expect({ status: refused.status, location: refused.headers.get('location') }).toEqual({
-      status: 302,
-      location: `/share/${own.token}`,
+      status: 401,
+      location: null,
     });
     await open(own.token);
     await unlock(own.token, 'wrong horse');
@@ -316,7 +316,7 @@ describe('a password', () => {
       [own.id],
     );
     expect(rows.map(({ event }) => event)).toEqual([
-      'shares:download denied 127.0.0.1',
+      'shares:download denied password_required 127.0.0.1',
       'shares:open denied unknown 127.0.0.1',
       'shares:unlock denied unknown 127.0.0.1',
       'shares:unlock success 127.0.0.1',

@@ -9,6 +9,7 @@ const shared = {
 
 /** @type {import('jest').Config} */
 export default {
+  maxWorkers: 2, // a core each; the servers under test need theirs too
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
     {

@@ -20,7 +20,11 @@ export class OwnProcess {
   /** Starts `scandock <command>`; resolves when it serves. */
   static async start(command: 'api' | 'worker', environment: Record<string, string>): Promise<OwnProcess> {
     const env = { PATH: process.env.PATH, ...environment };
-    const child = fork(MAIN, [command], { env, execArgv: ['--no-deprecation'], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    const child = fork(MAIN, [command], {
+      env,
+      execArgv: ['--no-deprecation'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    });
     const started = new OwnProcess(child);
     await new Promise<void>((resolve, reject) => {
       child.once('message', () => resolve());

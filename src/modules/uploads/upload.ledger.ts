@@ -114,7 +114,10 @@ export interface Claim {
   principalId: string;
 }
 
-/** Counts an attempt and records the copy it is about to make. Uploads that are no longer `landed` return nothing. */
+/**
+ * Counts an attempt and records the copy it is about to make, under `objects/<organization>/<upload>/<attempt>`: nobody but
+ * us ever writes there, so verified bytes cannot change. Uploads that are no longer `landed` return nothing.
+ */
 export async function recordCopies(
   tx: SqlTransaction,
   organizationId: string,

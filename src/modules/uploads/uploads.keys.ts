@@ -7,10 +7,6 @@ export const STAGING_PREFIX = 'staging/';
 export const stagingKey = (organizationId: string, uploadId: string): string =>
   `staging/${organizationId}/${uploadId}`;
 
-/** Where one verification's copy lies; nobody but us ever writes there, so verified bytes cannot change. */
-export const objectKey = (organizationId: string, uploadId: string, attempt: number): string =>
-  `objects/${organizationId}/${uploadId}/${attempt}`;
-
 /** Whose staging object lies under the key; undefined for a key that is not one of ours. */
 export function parseStagingKey(key: string): { organizationId: string; uploadId: string } | undefined {
   const match = STAGING_KEY.exec(key);

@@ -11,7 +11,10 @@ import { SYSTEM } from './system-actor.js';
 /** A marked object goes this much later: a download that was just signed still works, and a mistake can be seen. */
 const MARKED_LIFETIME_MS = 24 * 3600 * 1000;
 
-/** An attempt that takes longer than this has died; its copy is swept. */
+/**
+ * An attempt that takes longer than this has died; its copy is swept, and once more as long after that: a worker that
+ * only stood still may have made the copy after the first time.
+ */
 const COPY_LIFETIME_MS = 3600 * 1000;
 
 const BATCH = 500;
@@ -22,6 +25,9 @@ interface Copy {
   attempt: number;
   key: string;
 }
+
+/** A copy given up now, or `again`. */
+type AbandonedCopy = Copy & { again: boolean };
 
 /** Removes bytes that nothing refers to any more. References are counted by query, never by a counter. */
 @Injectable()
@@ -125,16 +131,17 @@ export class PurgeService {
         ids: copies.map(({ upload_id }) => upload_id),
         attempts: copies.map(({ attempt }) => attempt),
       };
+      const now = this.clock.now();
       const abandoned = await this.database.withOrganization(
         organizationId,
-        (tx) => tx.$queryRaw<Copy[]>`
-        UPDATE object_copy c SET abandoned_at = ${this.clock.now()}::timestamptz
+        (tx) => tx.$queryRaw<AbandonedCopy[]>`
+        UPDATE object_copy c SET abandoned_at = coalesce(c.abandoned_at, ${now}::timestamptz), created_at = ${now}::timestamptz
         FROM unnest(${wanted.ids}::uuid[], ${wanted.attempts}::int[]) AS w(id, attempt)
         WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt
-        RETURNING c.organization_id, c.upload_id, c.attempt, c.key`,
+        RETURNING c.organization_id, c.upload_id, c.attempt, c.key, c.abandoned_at < ${now}::timestamptz AS again`,
       );
       const kept = await this.delete(abandoned.map(({ key }) => key));
-      const gone = abandoned.filter(({ key }) => !kept.has(key));
+      const gone = abandoned.filter(({ key, again }) => again && !kept.has(key));
       await this.database.withOrganization(
         organizationId,
         (tx) => tx.$executeRaw`

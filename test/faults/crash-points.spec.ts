@@ -35,6 +35,12 @@ async function live(worker: Incarnation, clock: MovableClock): Promise<void> {
   await worker.live(1);
 }
 
+/** Copies are swept a second time, for the sake of workers that only stood still. */
+async function sweepAgain(worker: Incarnation, clock: MovableClock): Promise<void> {
+  clock.travel(2 * 60 * MINUTE);
+  await worker.purge.run();
+}
+
 /** Tries `scenario` with each kind of fault at each step, until a life is lived without being struck. */
 async function atEveryStep(
   scenario: (fault: Fault, name: (worker: Incarnation) => string) => Promise<Incarnation>,
@@ -64,6 +70,7 @@ describe('a worker that dies, or whose call fails, at any of its steps', () => {
       await live(worker, clock);
       const successor = new Incarnation(world, clock);
       await live(successor, clock);
+      await sweepAgain(successor, clock);
 
       const { rows } = await stack.admin.query(
         `SELECT s.name, u.state::text, u.rejection_rule AS rule, u.duplicate, s.filled_by_id = u.id AS fills, u.parked_at AS parked
@@ -102,6 +109,7 @@ describe('a worker that dies, or whose call fails, at any of its steps', () => {
       await worker.live(1);
       const successor = new Incarnation(world, clock);
       await live(successor, clock);
+      await sweepAgain(successor, clock);
 
       const { rows } = await stack.admin.query(
         'SELECT state::text, rejection_rule AS rule, parked_at AS parked FROM upload WHERE organization_id = $1',

@@ -385,7 +385,7 @@ describe('the upload ledger', () => {
           filled.forEach((by, slot) => {
             if (slots[slot] !== null) return expect(by).toBe(slots[slot]); // the first one stays
             const candidates = current.operations.flatMap((one) =>
-              one.kind === 'land' && one.size === SIZE ? one.at : [],
+              (one.kind === 'land' && one.size === SIZE) || one.kind === 'register' ? one.at : [],
             );
             const landed = candidates.filter(
               (number) => rows[number]?.slot === slot && rows[number].state !== model[number]?.state,
@@ -394,8 +394,8 @@ describe('the upload ledger', () => {
             else if (!second) expect(landed).toEqual([]);
           });
           [model, slots] = [rows, filled];
+          for (const { state } of model) reached.add(state);
         }
-        for (const { state } of model) reached.add(state);
       }),
       { numRuns: 40, endOnFailure: true, interruptAfterTimeLimit: 15_000 },
     );

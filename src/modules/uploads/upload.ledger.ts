@@ -183,7 +183,10 @@ export interface Registered {
   duplicate: boolean;
 }
 
-/** `verified` -> `registered`. */
+/**
+ * `verified` -> `registered`. Its bytes have the declared size, so it fills its slot if that is still open: a listing
+ * that told another size when it landed must not keep the exam waiting for a file that is there.
+ */
 export async function register(
   tx: SqlTransaction,
   organizationId: string,
@@ -191,12 +194,18 @@ export async function register(
   now: Date,
 ): Promise<void> {
   await tx.$executeRaw`
-    UPDATE upload u SET state = 'registered', state_changed_at = ${now}::timestamptz, registered_at = ${now}::timestamptz,
-           stored_object_id = r.object_id, study_id = r.study_id, duplicate = r.duplicate
-    FROM unnest(${registered.map(({ uploadId }) => uploadId)}::uuid[], ${registered.map(({ storedObjectId }) => storedObjectId)}::uuid[],
-                ${registered.map(({ studyId }) => studyId)}::uuid[], ${registered.map(({ duplicate }) => duplicate)}::bool[])
-         AS r(id, object_id, study_id, duplicate)
-    WHERE u.id = r.id AND u.organization_id = ${organizationId}::uuid AND u.state = 'verified'`;
+    WITH registered AS (
+      UPDATE upload u SET state = 'registered', state_changed_at = ${now}::timestamptz, registered_at = ${now}::timestamptz,
+             stored_object_id = r.object_id, study_id = r.study_id, duplicate = r.duplicate
+      FROM unnest(${registered.map(({ uploadId }) => uploadId)}::uuid[], ${registered.map(({ storedObjectId }) => storedObjectId)}::uuid[],
+                  ${registered.map(({ studyId }) => studyId)}::uuid[], ${registered.map(({ duplicate }) => duplicate)}::bool[])
+           AS r(id, object_id, study_id, duplicate)
+      WHERE u.id = r.id AND u.organization_id = ${organizationId}::uuid AND u.state = 'verified'
+      RETURNING u.id, u.slot_id
+    )
+    UPDATE slot s SET filled_by_id = first.id
+    FROM (SELECT DISTINCT ON (slot_id) slot_id, id FROM registered ORDER BY slot_id, id) AS first
+    WHERE s.organization_id = ${organizationId}::uuid AND s.id = first.slot_id AND s.filled_by_id IS NULL`;
 }
 
 /** Any state -> `deleted`, for all uploads of an exam. Returns the stored object of each that had one. */

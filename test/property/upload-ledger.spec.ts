@@ -397,10 +397,11 @@ describe('the upload ledger', () => {
           for (const { state } of model) reached.add(state);
         }
       }),
-      { numRuns: 40, endOnFailure: true, interruptAfterTimeLimit: 15_000 },
+      // The same sequences each time, so that the states they reach are too; another seed explores others.
+      { numRuns: 40, endOnFailure: true, seed: Number(process.env.FC_SEED ?? 20261121) },
     );
     expect([...reached].sort()).toEqual([...STATES].sort()); // else the sequences prove little
-  }, 60_000);
+  }, 180_000);
 
   it('refuses every other transition below the application, to anybody', async () => {
     const ledger = await Ledger.open();

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../src/platform/embedded/local-state.js';
 import { Client, eventually } from '../support/client.js';
 import { ctSeries } from '../support/dicom-files.js';
 import { examBody, uploadExam } from '../support/exam.js';
@@ -26,7 +27,10 @@ async function run(name: string, environment: Record<string, string>): Promise<C
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   children.add(child);
-  await new Promise((resolve) => child.once('message', resolve));
+  await new Promise((resolve, reject) => {
+    child.once('message', resolve);
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
+  });
   return child;
 }
 
@@ -38,7 +42,7 @@ async function terminate(child: ChildProcess): Promise<number | null> {
 
 describe('SIGTERM', () => {
   it('lets the API answer what it has begun', async () => {
-    const port = String(Number(world.environment.PORT) + 7);
+    const port = String(await freePort(0));
     const api = await run('api', { ...world.environment, PORT: port });
     const client = new Client(`http://127.0.0.1:${port}`, tenant.apiKey);
     const files = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`${index}.dcm`, 1]));

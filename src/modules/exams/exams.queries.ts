@@ -29,6 +29,7 @@ interface FileRow {
   uploadId: string;
   name: string;
   size: bigint;
+  filled: boolean;
   state: ExamFile['state'];
   rule: string | null;
   message: string | null;
@@ -130,39 +131,32 @@ export class ExamQueries {
   }
 
   private async describe(tx: Transaction, exam: LinkedExam): Promise<ExamDetail> {
-    const files = await this.readFiles(tx, exam);
-    const counts = await this.countFiles(tx, exam.organizationId, [exam.id]);
+    const rows = await this.readFiles(tx, exam);
     const study_uids = await this.studies.uidsOfExam(tx, exam.organizationId, exam.id);
-    const { file_count: _, ...summary } = this.summarize(exam, counts.get(exam.id));
+    // Counted over the very rows that are shown: a second query could see a worker's commit that the first did not.
+    const { file_count: _, ...summary } = this.summarize(exam, countRows(exam.id, rows));
     return {
       ...summary,
       ...(exam.patientId && { patient_id: exam.patientId }),
       ...(exam.birthDate && { birth_date: exam.birthDate }),
       ...(exam.examType && { exam_type: exam.examType }),
       ...(exam.reason && { reason: exam.reason }),
-      files,
+      files: rows.map(toFile),
       study_uids,
     };
   }
 
   /** One line a slot: the attempt that filled it, else the newest. */
-  private async readFiles(tx: Transaction, { organizationId, id }: Exam): Promise<ExamFile[]> {
-    const rows = await tx.$queryRaw<FileRow[]>`
-      SELECT u.id AS "uploadId", s.name, s.size, u.state::text AS state, u.rejection_rule AS rule,
-             u.rejection_message AS message, u.rejection_where AS place
+  private async readFiles(tx: Transaction, { organizationId, id }: Exam): Promise<FileRow[]> {
+    return tx.$queryRaw<FileRow[]>`
+      SELECT u.id AS "uploadId", s.name, s.size, s.filled_by_id IS NOT NULL AS filled, u.state::text AS state,
+             u.rejection_rule AS rule, u.rejection_message AS message, u.rejection_where AS place
       FROM slot s
       CROSS JOIN LATERAL (
         SELECT * FROM upload a WHERE a.organization_id = s.organization_id AND a.slot_id = s.id
         ORDER BY (a.id = s.filled_by_id) DESC NULLS LAST, a.id DESC LIMIT 1) u
       WHERE s.organization_id = ${organizationId}::uuid AND s.exam_id = ${id}::uuid
       ORDER BY s.position`;
-    return rows.map(({ uploadId, name, size, state, rule, message, place }) => ({
-      upload_id: uploadId,
-      name,
-      size: Number(size),
-      state,
-      ...(rule && { rejection: { rule, message: message ?? '', ...(place && { where: place }) } }),
-    }));
   }
 
   private async countFiles(
@@ -197,6 +191,28 @@ export class ExamQueries {
       ...(expiresAt && { expires_at: expiresAt.toISOString() }),
     };
   }
+}
+
+function toFile({ uploadId, name, size, state, rule, message, place }: FileRow): ExamFile {
+  return {
+    upload_id: uploadId,
+    name,
+    size: Number(size),
+    state,
+    ...(rule && { rejection: { rule, message: message ?? '', ...(place && { where: place }) } }),
+  };
+}
+
+function countRows(examId: string, rows: FileRow[]): FileCounts {
+  const filled = rows.filter((row) => row.filled);
+  const inState = (state: ExamFile['state']) => filled.filter((row) => row.state === state).length;
+  return {
+    examId,
+    files: rows.length,
+    landed: filled.length,
+    registered: inState('registered'),
+    rejected: inState('rejected'),
+  };
 }
 
 function ingestionStatus(counts: FileCounts | undefined): IngestionStatus {

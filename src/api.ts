@@ -64,7 +64,8 @@ function admitBeforeBody(server: FastifyInstance, routes: Route[], guard: Authen
     const route = table.get(`${request.method} ${request.routeOptions.url}`);
     if (!route) return;
     request.context.operation = route.operation;
-    if (!route.public) await guard.authenticate(request, new ExecutionContextHost([request, reply]));
+    if (!route.public)
+      await guard.authenticate(request, new ExecutionContextHost([request, reply]), route.basic);
     const isForm = request.headers['content-type']?.toLowerCase().startsWith(FORM) ?? false;
     if (isForm && !FORM_OPERATIONS.includes(route.operation.name))
       throw new ApplicationError('unsupported_media_type', 415, 'This content type is not supported here.');

@@ -7,7 +7,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import { CONFIG } from '../../platform/config/config.module.js';
 import type { ConfigValues } from '../../platform/config/config.schema.js';
 import { sha256 } from '../../platform/crypto/master-key.js';
-import { DatabaseService } from '../../platform/database/database.service.js';
+import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { AuditService } from '../audit/audit.service.js';
 import { invalidClient, invalidScope } from './auth.errors.js';
 import type { TokenResponse } from './auth.schemas.js';
@@ -48,24 +48,13 @@ export class TokensService {
     scope: string | undefined,
     request: RequestInfo,
   ): Promise<TokenResponse> {
-    const client = await this.limiter.count([request.ip, `client ${credentials.clientId}`], () =>
-      this.authenticate(credentials),
-    );
+    const client = await this.counted(credentials, request.ip, () => this.resolve(credentials));
     const jti = randomUUID();
     const now = this.clock.now();
     const scopes = await this.database.withOrganization(client.organization_id, async (tx) => {
       const { name, scopes: allowed } = await tx.oauthClient.findUniqueOrThrow({ where: { id: client.id } });
       const granted = narrow(allowed.filter(isScope), scope);
-      await tx.clientKey.updateMany({
-        where: {
-          id: client.key_id,
-          OR: [
-            { lastUsedAt: null },
-            { lastUsedAt: { lt: new Date(now.getTime() - LAST_USE_RESOLUTION_MS) } },
-          ],
-        },
-        data: { lastUsedAt: now },
-      });
+      await recordUse(tx, client, now);
       await this.audit.record(tx, {
         organizationId: client.organization_id,
         actor: { kind: 'client', id: client.id, label: name },
@@ -87,6 +76,25 @@ export class TokensService {
     };
   }
 
+  /**
+   * The credential of a client that shows its id and secret with a request, rather than a token got for them: all of the
+   * client's scopes, no expiry.
+   * @throws invalid_client, rate_limited
+   */
+  async authenticate(credentials: ClientCredentials, ip: string | undefined): Promise<Credential> {
+    const client = await this.counted(credentials, ip, () => this.resolve(credentials));
+    return this.database.withOrganization(client.organization_id, async (tx) => {
+      const { scopes } = await tx.oauthClient.findUniqueOrThrow({ where: { id: client.id } });
+      await recordUse(tx, client, this.clock.now());
+      return {
+        kind: 'client',
+        principalId: client.id,
+        organizationId: client.organization_id,
+        scopes: scopes.filter(isScope),
+      };
+    });
+  }
+
   /** The credential a verified access token stands for. */
   credentialOf(claims: { sub: string; org: string; scope: string; exp: number }): Credential {
     return {
@@ -98,7 +106,15 @@ export class TokensService {
     };
   }
 
-  private async authenticate({ clientId, clientSecret }: ClientCredentials): Promise<ResolvedClient> {
+  private counted<T>(
+    { clientId }: ClientCredentials,
+    ip: string | undefined,
+    attempt: () => Promise<T>,
+  ): Promise<T> {
+    return this.limiter.count([ip, `client ${clientId}`], attempt);
+  }
+
+  private async resolve({ clientId, clientSecret }: ClientCredentials): Promise<ResolvedClient> {
     const presented = sha256(clientSecret);
     const rows = /^[\x21-\x7e]{1,128}$/.test(clientId)
       ? await this.database.outside.$queryRaw<
@@ -136,6 +152,14 @@ export class TokensService {
       .sign(privateKey);
   }
 }
+
+const recordUse = (tx: Transaction, { key_id: id }: ResolvedClient, now: Date) => {
+  const stale = new Date(now.getTime() - LAST_USE_RESOLUTION_MS);
+  return tx.clientKey.updateMany({
+    where: { id, OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: stale } }] },
+    data: { lastUsedAt: now },
+  });
+};
 
 /** The scopes asked for, all of which must be allowed; all that are allowed when none is asked for. */
 function narrow(allowed: Scope[], requested: string | undefined): Scope[] {

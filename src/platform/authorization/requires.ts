@@ -4,6 +4,8 @@ import { SetMetadata } from '@nestjs/common';
 export const OPERATION = 'scandock:operation';
 /** Metadata key that marks a route open to callers without a credential. */
 export const PUBLIC = 'scandock:public';
+/** Metadata key that marks a route on which HTTP Basic is a credential as well. */
+export const BASIC = 'scandock:basic';
 
 /** The route performs `operation`: its scope and the caller's abilities are checked before the handler runs. */
 export const Requires = (operation: string): MethodDecorator => SetMetadata(OPERATION, operation);
@@ -15,3 +17,9 @@ export function Public(operation: string): MethodDecorator {
     SetMetadata(PUBLIC, true)(target, key, descriptor);
   };
 }
+
+/**
+ * The route, or every route of the controller, takes HTTP Basic with a client's id and secret besides bearer tokens: for
+ * generic clients (`https://id:secret@host`, a `.netrc`) that can send nothing else.
+ */
+export const AcceptsBasic = (): ClassDecorator & MethodDecorator => SetMetadata(BASIC, true);

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { toApplicationError } from '../errors/translate-error.js';
 import { causeForLog } from '../logging/cause-for-log.js';
+import { bothChallenges } from './challenge.js';
 import { type ErrorFormat, formatFor, renderError } from './error-format.js';
 
 /** Every error of every route leaves through here, in the format of its surface. */
@@ -22,7 +23,13 @@ export class ErrorFilter implements ExceptionFilter {
     const format = formatFor(this.formats, request.url);
     void reply
       .code(error.status)
-      .headers({ 'cache-control': 'no-store', ...format.headers, ...error.headers })
+      .headers({
+        'cache-control': 'no-store',
+        ...format.headers,
+        ...error.headers,
+        ...(error.status === 401 &&
+          request.context.basic && { 'www-authenticate': bothChallenges(error.headers['www-authenticate']) }),
+      })
       .type(format.contentType)
       .send(renderError(format, error, request.context.info.requestId));
   }

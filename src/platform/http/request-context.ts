@@ -10,6 +10,8 @@ import { newId } from '../database/id.js';
 export interface RequestContext {
   info: RequestInfo;
   operation?: Operation;
+  /** The route takes HTTP Basic too, and its 401 has to say so. */
+  basic?: boolean;
   credential?: Credential;
   /** Known as soon as the credential is, before anything was allowed. */
   principal?: Principal;

@@ -2,13 +2,15 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { RequestMethod } from '@nestjs/common';
 import type { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { type Operation, operationNamed } from '../authorization/operations.js';
-import { OPERATION, PUBLIC } from '../authorization/requires.js';
+import { BASIC, OPERATION, PUBLIC } from '../authorization/requires.js';
 
 export interface Route {
   method: string;
   path: string;
   operation: Operation;
   public: boolean;
+  /** Takes HTTP Basic besides bearer tokens. */
+  basic: boolean;
 }
 
 /**
@@ -39,6 +41,7 @@ export function readRouteTable(
           path: `/${[[base].flat()[0], path].filter(Boolean).join('/')}`.replaceAll(/\/+/g, '/'),
           operation: operationNamed(operation),
           public: reflector.get<boolean | undefined>(PUBLIC, handler) ?? false,
+          basic: reflector.getAllAndOverride<boolean | undefined>(BASIC, [handler, metatype!]) ?? false,
         });
     }
   }

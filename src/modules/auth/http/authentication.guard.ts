@@ -5,13 +5,15 @@ import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { operationNamed } from '../../../platform/authorization/operations.js';
 import type { Credential } from '../../../platform/authorization/principal.js';
-import { OPERATION, PUBLIC } from '../../../platform/authorization/requires.js';
+import { BASIC, OPERATION, PUBLIC } from '../../../platform/authorization/requires.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { sha256 } from '../../../platform/crypto/master-key.js';
 import { ApplicationError } from '../../../platform/errors/application-error.js';
 import { API_KEY_PREFIX, ApiKeysService } from '../api-keys.service.js';
 import { credentialRequired, invalidToken } from '../auth.errors.js';
+import { readClientCredentials } from '../client-credentials.js';
 import { FailureLimiter } from '../failure-limiter.js';
+import { TokensService } from '../tokens.service.js';
 
 /** How long a checked credential is taken as checked, in milliseconds: revocations are seen within a second. */
 const TRUST_MS = 500;
@@ -20,12 +22,13 @@ const MAX_TRUSTED = 20_000;
 /** Finds out who calls. Every route passes here; public ones only get their operation's name. */
 @Injectable()
 export class AuthenticationGuard extends AuthGuard('access-token') {
-  /** By the token's hash, so that a heap dump holds no token. */
+  /** By the hash of the token or the Basic header, so that a heap dump holds neither. */
   private readonly trusted = new LRUCache<string, Credential>({ max: MAX_TRUSTED, ttl: TRUST_MS });
 
   constructor(
     private readonly reflector: Reflector,
     private readonly apiKeys: ApiKeysService,
+    private readonly tokens: TokensService,
     private readonly limiter: FailureLimiter,
     private readonly clock: Clock,
   ) {
@@ -37,15 +40,30 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     const operation = this.reflector.get<string | undefined>(OPERATION, context.getHandler());
     request.context.operation = operation === undefined ? undefined : operationNamed(operation);
     if (this.reflector.get<boolean | undefined>(PUBLIC, context.getHandler())) return true;
-    if (!request.context.credential) await this.authenticate(request, context);
+    const basic = this.reflector.getAllAndOverride<boolean | undefined>(BASIC, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (!request.context.credential) await this.authenticate(request, context, basic ?? false);
     return true;
   }
 
-  /** Also called before the body of a request is read: a stranger's megabytes are not worth parsing. */
-  async authenticate(request: FastifyRequest, context: ExecutionContext): Promise<void> {
-    const token = bearerOf(request);
-    const digest = sha256(token).toString('base64');
-    const credential = this.trusted.get(digest) ?? (await this.check(context, request, token));
+  /**
+   * Also called before the body of a request is read: a stranger's megabytes are not worth parsing.
+   * @param basic whether the route takes HTTP Basic too
+   */
+  async authenticate(request: FastifyRequest, context: ExecutionContext, basic: boolean): Promise<void> {
+    request.context.basic = basic;
+    const header = request.headers.authorization;
+    if (header === undefined) throw credentialRequired(basic);
+    const byBasic = basic && /^basic(?: |$)/i.test(header);
+    const shown = byBasic ? header : bearerOf(header);
+    const digest = sha256(shown).toString('base64'); // a token has no blank in it: no Basic header is one
+    const credential =
+      this.trusted.get(digest) ??
+      (await (byBasic
+        ? this.tokens.authenticate(readClientCredentials(header), request.ip)
+        : this.check(context, request, shown)));
     if (credential.expiresAt && credential.expiresAt <= this.clock.now()) throw invalidToken();
     this.trusted.set(digest, credential, { noUpdateTTL: true });
     const { kind, principalId, organizationId } = credential;
@@ -81,9 +99,7 @@ function isRefusal(reason: Error): boolean {
 }
 
 /** RFC 6750, section 2.1: the header only; a token in a query would end up in logs. */
-function bearerOf(request: FastifyRequest): string {
-  const header = request.headers.authorization;
-  if (header === undefined) throw credentialRequired();
+function bearerOf(header: string): string {
   const [, token] = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i.exec(header) ?? [];
   if (!token) throw invalidToken();
   return token;

@@ -15,6 +15,7 @@ import { newId } from '../database/id.js';
 import { toApplicationError } from '../errors/translate-error.js';
 import { observeRequest } from '../health/metrics.js';
 import { type ErrorFormat, formatFor, problemDetails, renderError } from './error-format.js';
+import { readBodiesOfGet } from './reads-body.js';
 import { beginContext } from './request-context.js';
 
 /** Largest body of a route that says nothing else, in bytes. */
@@ -65,6 +66,7 @@ export async function createHttpAdapter(
     hsts: config.PUBLIC_URL.startsWith('https:'),
   });
   followRequests(server as unknown as FastifyInstance);
+  readBodiesOfGet(server as unknown as FastifyInstance);
   return new FastifyAdapter(server as never);
 }
 

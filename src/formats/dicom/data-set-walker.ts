@@ -16,6 +16,8 @@ import { mayBeEncapsulated, VR_NONE, VR_SQ, VR_UN } from './vr.js';
 
 /** The longest value that is read, in bytes. The longest legal one among them has 64 characters per component. */
 const MAX_VALUE_BYTES = 16 * 1024;
+/** What is kept of a dispensable one: 1,024 characters, be they as long as UTF-8 has them. */
+const MAX_DISPENSABLE_BYTES = 4 * 1024;
 const MAX_ELEMENT_HEADER_BYTES = 12;
 const NO_BYTES = new Uint8Array(0);
 
@@ -31,6 +33,8 @@ export interface WalkOptions {
   readonly maxHeaderBytes: number;
   /** The attributes of the top level whose values are kept. */
   readonly wanted: ReadonlySet<Tag>;
+  /** Those among them that may come twice, and are cut if they are long; with others the object is malformed. */
+  readonly dispensable: ReadonlySet<Tag>;
   /** Offset of the data set in the file, for messages. */
   readonly offset: number;
 }
@@ -56,10 +60,13 @@ export class DataSetWalker extends PieceReader {
   private readonly pixels = new PixelPromise();
   private readonly maxHeaderBytes: number;
   private readonly wanted: ReadonlySet<Tag>;
+  private readonly dispensable: ReadonlySet<Tag>;
   private readonly offset: number;
   private encoding: Encoding;
 
   private mode = ELEMENT;
+  /** Bytes at the end of the present value that are passed over. */
+  private unkept = 0;
   private headerBytes = 0;
   private skipsBulk = false;
   private tag: Tag = 0;
@@ -80,6 +87,7 @@ export class DataSetWalker extends PieceReader {
     this.outerEncoding = options.encoding;
     this.maxHeaderBytes = options.maxHeaderBytes;
     this.wanted = options.wanted;
+    this.dispensable = options.dispensable;
     this.offset = options.offset;
   }
 
@@ -118,6 +126,7 @@ export class DataSetWalker extends PieceReader {
       this.values.set(this.tag, value);
       this.mode = ELEMENT;
       this.needed = MIN_HEADER_BYTES;
+      this.skip = this.unkept;
       return used;
     }
     if (this.mode === TRAILER) return available;
@@ -174,7 +183,8 @@ export class DataSetWalker extends PieceReader {
     if (groupOf(tag) === 0xfffe) return this.refuse('dicom.malformed', this.place());
     if (depth === 0) {
       // Two values for one identity: programs would differ on which counts (PS3.5 section 7.1: at most once).
-      if (this.values.has(tag)) return this.refuse('dicom.malformed', formatTag(tag));
+      if (this.values.has(tag) && !this.dispensable.has(tag))
+        return this.refuse('dicom.malformed', formatTag(tag));
       this.pixels.note(tag);
       if (tag === TAG.dataSetTrailingPadding) this.watchFrom(this.position);
     }
@@ -215,13 +225,15 @@ export class DataSetWalker extends PieceReader {
 
   private beginValue(size: number, length: number): number {
     const { tag } = this.header;
-    if (length > MAX_VALUE_BYTES) return this.refuse('dicom.malformed', formatTag(tag));
+    const kept = this.dispensable.has(tag) ? Math.min(length, MAX_DISPENSABLE_BYTES) : length;
+    if (kept > MAX_VALUE_BYTES) return this.refuse('dicom.malformed', formatTag(tag));
+    this.unkept = length - kept;
     if (length === 0) {
       this.values.set(tag, NO_BYTES);
       return size;
     }
     this.mode = VALUE;
-    this.needed = length;
+    this.needed = kept;
     return size;
   }
 

@@ -2,6 +2,7 @@ import { decodeText } from './character-set.js';
 import { type Keyword, tagOf } from './dictionary.js';
 import { readU16be, readU16le } from './element-header.js';
 import { latin1 } from './latin1.js';
+import { isDivided, STUDY_ATTRIBUTES, type StudyAttributes, valuesFromText } from './study-attributes.js';
 import type { Tag } from './tag.js';
 import { uidFromBytes } from './uid.js';
 
@@ -37,11 +38,17 @@ export interface DicomHeader {
   readonly bitsAllocated?: number;
   readonly samplesPerPixel?: number;
   readonly photometricInterpretation?: string;
+  /**
+   * What the object says of its patient and study, by keyword: for display and comparison, each bounded in length.
+   * Decoded when first asked for, since most objects of a study repeat what its first one said; a copy of the header
+   * made by spreading does not have it.
+   */
+  readonly attributes: StudyAttributes;
 }
 
 type Kind = 'uid' | 'text' | 'integer-string' | 'unsigned-short';
 
-const FIELDS: readonly (readonly [keyof DicomHeader, Keyword, Kind])[] = [
+const FIELDS: readonly (readonly [Exclude<keyof DicomHeader, 'attributes'>, Keyword, Kind])[] = [
   ['sopClassUid', 'SOPClassUID', 'uid'],
   ['sopInstanceUid', 'SOPInstanceUID', 'uid'],
   ['studyInstanceUid', 'StudyInstanceUID', 'uid'],
@@ -71,14 +78,72 @@ const FIELDS: readonly (readonly [keyof DicomHeader, Keyword, Kind])[] = [
   ['photometricInterpretation', 'PhotometricInterpretation', 'text'],
 ];
 
-const COMPILED = FIELDS.map(([field, keyword, kind]) => ({ field, tag: tagOf(keyword), kind }));
+type Writable = { -readonly [field in keyof DicomHeader]: unknown };
+
+interface Wanted {
+  readonly kind: Kind;
+  readonly field: keyof DicomHeader;
+}
+
+const WANTED = new Map<Tag, Wanted>(
+  FIELDS.map(([field, keyword, kind]) => [tagOf(keyword), { kind, field }]),
+);
+
+const ATTRIBUTES = STUDY_ATTRIBUTES.map((keyword) => {
+  const tag = tagOf(keyword);
+  return { keyword, tag, field: WANTED.get(tag)?.field, divided: isDivided(keyword) };
+});
 const SPECIFIC_CHARACTER_SET = tagOf('SpecificCharacterSet');
+
+/** The attributes that are read for `attributes` alone. The index can do without any of them. */
+export const DISPENSABLE_TAGS: ReadonlySet<Tag> = new Set(
+  ATTRIBUTES.filter(({ field }) => field === undefined).map(({ tag }) => tag),
+);
 
 /** The attributes whose values `readHeader` wants. */
 export const HEADER_TAGS: ReadonlySet<Tag> = new Set([
   SPECIFIC_CHARACTER_SET,
-  ...COMPILED.map(({ tag }) => tag),
+  ...WANTED.keys(),
+  ...DISPENSABLE_TAGS,
 ]);
+
+/** The header itself, which holds the values of the attributes until somebody wants to see them. */
+class Header {
+  sopClassUid = '';
+  sopInstanceUid = '';
+  studyInstanceUid = '';
+  seriesInstanceUid = '';
+  #values: ReadonlyMap<Tag, Uint8Array> | undefined;
+  readonly #terms: readonly string[];
+  #attributes: StudyAttributes | undefined;
+
+  constructor(
+    readonly transferSyntaxUid: string,
+    values: ReadonlyMap<Tag, Uint8Array>,
+    terms: readonly string[],
+  ) {
+    this.#values = values;
+    this.#terms = terms;
+  }
+
+  get attributes(): StudyAttributes {
+    return (this.#attributes ??= this.#decode());
+  }
+
+  #decode(): StudyAttributes {
+    const attributes: Record<string, string | readonly string[]> = {};
+    for (const { keyword, tag, field, divided } of ATTRIBUTES) {
+      const bytes = this.#values?.get(tag);
+      if (bytes === undefined) continue;
+      const known = field && (this as DicomHeader)[field];
+      const text = typeof known === 'string' ? known : trim(decodeText(bytes, this.#terms));
+      const value = valuesFromText(text, divided);
+      if (value !== undefined) attributes[keyword] = value;
+    }
+    this.#values = undefined;
+    return attributes;
+  }
+}
 
 /** Decodes the values of an object. UIDs that are missing come out empty: judging them is the inspector's part. */
 export function readHeader(
@@ -88,20 +153,14 @@ export function readHeader(
 ): DicomHeader {
   const characterSet = values.get(SPECIFIC_CHARACTER_SET);
   const terms = characterSet === undefined ? [] : trim(latin1(characterSet)).split('\\');
-  const header: Record<string, string | number> = {
-    transferSyntaxUid,
-    sopClassUid: '',
-    sopInstanceUid: '',
-    studyInstanceUid: '',
-    seriesInstanceUid: '',
-  };
-  for (const { field, tag, kind } of COMPILED) {
-    const bytes = values.get(tag);
-    if (bytes === undefined || bytes.length === 0) continue;
-    const value = decode(bytes, kind, terms, littleEndian);
-    if (value !== undefined && value !== '') header[field] = value;
+  const header: DicomHeader = new Header(transferSyntaxUid, values, terms);
+  for (const [tag, bytes] of values) {
+    const wanted = WANTED.get(tag);
+    if (wanted === undefined || bytes.length === 0) continue;
+    const value = decode(bytes, wanted.kind, terms, littleEndian);
+    if (value !== undefined && value !== '') (header as Writable)[wanted.field] = value;
   }
-  return header as unknown as DicomHeader;
+  return header;
 }
 
 function decode(bytes: Uint8Array, kind: Kind, terms: readonly string[], littleEndian: boolean) {

@@ -1,7 +1,7 @@
 import { BoundedInflate } from './bounded-inflate.js';
 import { DataSetWalker } from './data-set-walker.js';
 import { type FileMeta, readFileMeta } from './file-meta.js';
-import { type DicomHeader, HEADER_TAGS, readHeader } from './header.js';
+import { DISPENSABLE_TAGS, type DicomHeader, HEADER_TAGS, readHeader } from './header.js';
 import { judgeSopMatch, judgeUids } from './identity.js';
 import { DICOM_RULES, type DicomFailure, type DicomRule } from './rules.js';
 import { encodingOf, isDeflated } from './transfer-syntax.js';
@@ -107,6 +107,7 @@ export class DicomInspector {
       encoding: encodingOf(meta.transferSyntaxUid),
       maxHeaderBytes: this.maxHeaderBytes,
       wanted: HEADER_TAGS,
+      dispensable: DISPENSABLE_TAGS,
       offset: meta.dataSetOffset,
     });
     this.walker = walker;

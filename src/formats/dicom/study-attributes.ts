@@ -1,4 +1,5 @@
 import { DICTIONARY, type Keyword } from './dictionary.js';
+import { isUndividedVr } from './value-representation.js';
 
 /**
  * What an object says about its patient, visit, study and equipment (PS3.3 sections C.2, C.7.1, C.7.2, and of C.7.3 and
@@ -64,12 +65,9 @@ export type StudyAttributes = Readonly<Partial<Record<StudyAttribute, string | r
 /** Characters kept of one attribute, all its values together: a hostile header must not bloat a row. */
 const MAX_CHARACTERS = 1024;
 
-/** VRs in which a backslash is a character like any other (PS3.5 section 6.2). */
-const UNDIVIDED: ReadonlySet<string> = new Set(['ST', 'LT', 'UT']);
-
 /** Whether the attribute may have several values, by its VR. */
 export function isDivided(keyword: Keyword): boolean {
-  return !UNDIVIDED.has(DICTIONARY[keyword][1]);
+  return !isUndividedVr(DICTIONARY[keyword][1]);
 }
 
 /** The values of an attribute from its decoded text, without padding; undefined if there is none. */

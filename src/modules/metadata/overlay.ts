@@ -1,0 +1,23 @@
+import type { AttributeValue } from '../../formats/dicom/attribute-value.js';
+import { metadataTooLarge } from './metadata.errors.js';
+import type { MetadataPatch } from './metadata-patch.js';
+import { MAX_ATTRIBUTES, MAX_METADATA_BYTES, metadataBytes } from './metadata-size.js';
+
+/** Values by keyword that stand for those of an object's attributes, whose bytes never change. */
+export type Overlay = Readonly<Record<string, AttributeValue>>;
+
+/**
+ * Applies a JSON Merge Patch (RFC 7396) to an overlay; neither argument is changed. Values are replaced whole, lists
+ * included. The attributes of the result are in the order of their keywords, so that equal overlays look equal.
+ * @throws metadata_too_large when the patch leaves more than one patch may hold
+ */
+export function applyMergePatch(current: Overlay, patch: MetadataPatch): Overlay {
+  const merged = new Map<string, AttributeValue>(Object.entries(current));
+  for (const [keyword, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(keyword);
+    else merged.set(keyword, value);
+  }
+  const overlay = Object.fromEntries([...merged].sort(([a], [b]) => (a < b ? -1 : 1)));
+  if (merged.size > MAX_ATTRIBUTES || metadataBytes(overlay) > MAX_METADATA_BYTES) throw metadataTooLarge();
+  return overlay;
+}

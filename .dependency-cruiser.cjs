@@ -5,10 +5,11 @@ const STEPS = [
   ['audit'],
   ['auth'],
   ['access'],
+  ['events'],
   ['orders', 'metadata'],
   ['uploads'],
   ['studies'],
-  ['exams', 'inspect', 'cases', 'results', 'sharing', 'webhooks', 'dicomweb'],
+  ['exams', 'ingestion', 'inspect', 'cases', 'results', 'sharing', 'webhooks', 'dicomweb'],
 ];
 /** What one surface needs of another: the share links of an exam. */
 const ALSO = { exams: ['sharing'] };

@@ -7,6 +7,8 @@ import { AuthHttpModule } from './modules/auth/http/auth-http.module.js';
 import { AuthenticationGuard } from './modules/auth/http/authentication.guard.js';
 import { CREATE_BODY_LIMIT } from './modules/exams/exams.schemas.js';
 import { examsErrorFormats } from './modules/exams/http/exams.error-format.js';
+import { EventsHttpModule } from './modules/events/http/events-http.module.js';
+import { IngestionHttpModule } from './modules/ingestion/http/ingestion-http.module.js';
 import { ExamsHttpModule } from './modules/exams/http/exams-http.module.js';
 import { shareErrorFormats } from './modules/exams/http/share-page.error-format.js';
 import { oauthErrorFormats } from './modules/auth/http/oauth.error-format.js';
@@ -57,6 +59,8 @@ export class ApiModule {
         AuditModule,
         AuthHttpModule,
         AccessModule,
+        EventsHttpModule,
+        IngestionHttpModule,
         ExamsHttpModule,
       ],
       controllers: [HealthController],

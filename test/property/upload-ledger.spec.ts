@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { insertIssued } from '../../src/modules/uploads/upload.issue.js';
 import {
   countFailure,
   deleteOfExam,
   expire,
-  insertIssued,
   land,
   LATE_LANDING_MS,
   purge,
@@ -210,10 +210,16 @@ class Ledger {
     const ids = 'at' in operation ? operation.at.flatMap((number) => this.ids[number] ?? []) : [];
     switch (operation.kind) {
       case 'issue': {
-        const principal = { kind: 'api_key' as const, id: newId(), organizationId, label: '' };
-        const urlExpiresAt = new Date(now.getTime() + LIFETIME_MS);
-        const upload = { id: issued!, slotId: this.slots[operation.slot]!, size: SIZE };
-        return insertIssued(tx, { organizationId, principal, now, urlExpiresAt }, [upload]);
+        const validity = { issuedAt: now, urlExpiresAt: new Date(now.getTime() + LIFETIME_MS) };
+        const principal = { kind: 'api_key' as const, id: newId() };
+        const upload = {
+          id: issued!,
+          surface: 'exams' as const,
+          principal,
+          slotId: this.slots[operation.slot]!,
+          size: SIZE,
+        };
+        return insertIssued(tx, organizationId, validity, [upload]);
       }
       case 'land': {
         const facts = { size: operation.size, etag: '"e"', modifiedAt: now };

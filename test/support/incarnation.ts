@@ -1,8 +1,13 @@
 import type { ModuleRef } from '@nestjs/core';
 import { AuditService } from '../../src/modules/audit/audit.service.js';
+import { OutboxService } from '../../src/modules/events/outbox.service.js';
+import { OverlaysService } from '../../src/modules/metadata/overlays.service.js';
+import { SubmissionCloser } from '../../src/modules/studies/submission.closer.js';
 import { StudyRegistrar } from '../../src/modules/studies/study.registrar.js';
 import { LandingService } from '../../src/modules/uploads/landing.service.js';
 import type { VerifyUploadPayload } from '../../src/modules/uploads/uploads.jobs.js';
+import { ArchiveReader } from '../../src/modules/uploads/worker/archive.reader.js';
+import { ContentReader } from '../../src/modules/uploads/worker/content.reader.js';
 import { PurgeService } from '../../src/modules/uploads/worker/purge.service.js';
 import { Reconciler } from '../../src/modules/uploads/worker/reconciler.js';
 import { SettlementService } from '../../src/modules/uploads/worker/settlement.service.js';
@@ -75,12 +80,26 @@ export class Incarnation {
     const storage = this.mortalStorage();
     const enqueuer = this.enqueuer();
     const audit = new AuditService(database, clock);
-    const settlement = new SettlementService(database, audit, new StudyRegistrar(clock), clock);
-    this.verifier = new VerifyService(database, storage, settlement, clock);
+    const outbox = new OutboxService(clock);
+    const registrar = new StudyRegistrar(new SubmissionCloser(database, outbox, audit, clock), outbox, clock);
+    const overlays = new OverlaysService(clock);
+    const settlement = new SettlementService(database, audit, outbox, overlays, registrar, [], clock);
+    const reader = new ContentReader(storage, new ArchiveReader(storage));
+    this.verifier = new VerifyService(database, storage, reader, settlement, clock);
     this.landing = new LandingService(storage, database, audit, enqueuer, clock);
     this.purge = new PurgeService(world.config, database, storage, audit, clock);
     const sweep = new StagingSweep(storage, database, this.landing, clock);
-    this.reconciler = new Reconciler(world.config, database, sweep, this.purge, enqueuer, audit, clock);
+    this.reconciler = new Reconciler(
+      world.config,
+      database,
+      sweep,
+      this.purge,
+      registrar,
+      enqueuer,
+      outbox,
+      audit,
+      clock,
+    );
     Object.assign(this.reconciler, { logger: { warn: () => undefined } });
     Object.assign(sweep, { logger: { warn: () => undefined } });
   }
@@ -146,6 +165,11 @@ export class Incarnation {
     return {
       head: (key: string) => step('head', () => storage.head(key)),
       copy: (from: string, to: string) => step('copy', () => storage.copy(from, to)),
+      write: (key: string, body: AsyncIterable<Uint8Array>, size: number) =>
+        step('write', () => storage.write(key, body, size)),
+      readRange: (key: string, start: number, end: number) =>
+        step('range', () => storage.readRange(key, start, end)),
+      deletePrefix: (prefix: string) => step('delete prefix', () => storage.deletePrefix(prefix)),
       delete: (keys: string[]) =>
         keys.length > 0 ? step('delete', () => storage.delete(keys)) : Promise.resolve(new Set()),
       ping: () => step('ping', () => storage.ping()),

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Principal } from '../../src/platform/authorization/principal.js';
 import type { DatabaseService } from '../../src/platform/database/database.service.js';
 import { newId } from '../../src/platform/database/id.js';
-import { insertIssued, insertSlots } from '../../src/modules/uploads/upload.ledger.js';
+import { insertIssued, insertSlots } from '../../src/modules/uploads/upload.issue.js';
 import { stagingKey } from '../../src/modules/uploads/uploads.keys.js';
 
 const PRINCIPAL: Principal = { kind: 'api_key', id: newId(), organizationId: '', label: 'test' };
@@ -42,18 +42,20 @@ export async function insertExam(
     name,
     size,
   }));
-  const issue = {
-    organizationId,
-    principal: PRINCIPAL,
-    now,
-    urlExpiresAt: new Date(now.getTime() + URL_LIFETIME_MS),
-  };
+  const validity = { issuedAt: now, urlExpiresAt: new Date(now.getTime() + URL_LIFETIME_MS) };
   await database.withOrganization(organizationId, async (tx) => {
     await insertSlots(tx, organizationId, examId, slots);
     await insertIssued(
       tx,
-      issue,
-      slots.map(({ id, uploadId, size }) => ({ id: uploadId, slotId: id, size })),
+      organizationId,
+      validity,
+      slots.map(({ id, uploadId, size }) => ({
+        id: uploadId,
+        surface: 'exams',
+        principal: PRINCIPAL,
+        slotId: id,
+        size,
+      })),
     );
   });
   return { examId, uploads: Object.fromEntries(slots.map(({ name, uploadId }) => [name, uploadId])) };

@@ -44,6 +44,7 @@ ALTER TABLE "study" ADD COLUMN     "attributes" JSONB NOT NULL DEFAULT '{}';
 ALTER TABLE "upload" ADD COLUMN     "contents" JSONB,
 ADD COLUMN     "declared_name" TEXT,
 ADD COLUMN     "declared_sha256" BYTEA,
+ADD COLUMN     "declared_type" TEXT,
 ADD COLUMN     "may_replace" BOOLEAN NOT NULL DEFAULT false,
 ADD COLUMN     "order_id" UUID,
 ADD COLUMN     "parent_id" UUID,
@@ -198,6 +199,12 @@ CREATE UNIQUE INDEX "instance_present" ON "instance"("organization_id", "sop_ins
 
 -- CreateIndex
 CREATE INDEX "study_organization_id_created_at_id_idx" ON "study"("organization_id", "created_at", "id");
+
+-- CreateIndex
+CREATE INDEX "study_organization_id_patient_id_idx" ON "study"("organization_id", "patient_id");
+
+-- CreateIndex
+CREATE INDEX "study_organization_id_accession_number_idx" ON "study"("organization_id", "accession_number");
 
 -- CreateIndex
 CREATE INDEX "upload_organization_id_order_id_idx" ON "upload"("organization_id", "order_id");

@@ -11,7 +11,7 @@ import { IdempotencyService } from '../../platform/http/idempotency.js';
 import { actedBy, AuditService } from '../audit/audit.service.js';
 import { ShareLinksService } from '../sharing/share-links.service.js';
 import { StudiesService } from '../studies/studies.service.js';
-import { LandingService, type Witness } from '../uploads/landing.service.js';
+import { LandingService, witnessOf } from '../uploads/landing.service.js';
 import { deleteOfExam, LATE_LANDING_MS } from '../uploads/upload.ledger.js';
 import { type IssuedUpload, UploadsService } from '../uploads/uploads.service.js';
 import { fileTooLarge, FilesMissing, tooManyAttempts } from './exams.errors.js';
@@ -87,7 +87,7 @@ export class ExamsService {
         return { exam, issued };
       },
     );
-    await this.landing.queueVerification(witness(caller), landed);
+    await this.landing.queueVerification(witnessOf(caller), landed);
     return this.toIssued(caller, exam, issued);
   }
 
@@ -119,7 +119,7 @@ export class ExamsService {
         return { link };
       },
     );
-    await this.landing.queueVerification(witness(caller), landed);
+    await this.landing.queueVerification(witnessOf(caller), landed);
     if (outcome.missing) throw new FilesMissing(outcome.missing);
     const urls = this.links.urls(outcome.link) ?? { share_url: null, viewer_url: null };
     return { ok: true, exam_id: id, status: 'ready', ...urls };
@@ -166,7 +166,7 @@ export class ExamsService {
     const facts = unseen.length > 0 ? await this.landing.look(organizationId, unseen) : [];
     return this.database.withOrganization(organizationId, async (tx) => {
       await this.lock(tx, caller, operation, id);
-      const landed = await this.landing.landWithin(tx, witness(caller), facts);
+      const landed = await this.landing.landWithin(tx, witnessOf(caller), facts);
       return { ...(await work(tx, await this.progress(tx, caller, operation, id))), landed };
     });
   }
@@ -272,8 +272,4 @@ export class ExamsService {
       })),
     };
   }
-}
-
-function witness({ principal: { organizationId, kind, id, label }, request }: Caller): Witness {
-  return { organizationId, actor: { kind, id, label }, origin: request };
 }

@@ -63,7 +63,7 @@ export class SharedExamsService {
         },
         select: { storedObject: { select: { key: true } }, slot: { select: { position: true } } },
       });
-      if (!upload?.storedObject) throw notFound();
+      if (!upload?.storedObject || !upload.slot) throw notFound();
       const detail = { exam: examId, upload: uploadId };
       await this.audit.record(
         tx,

@@ -1,24 +1,37 @@
 import { Injectable } from '@nestjs/common';
 import type { DicomHeader } from '../../formats/dicom/inspector.js';
 import { Clock } from '../../platform/clock/clock.js';
+import { newId } from '../../platform/database/id.js';
 import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
-import { Registrar, type Registration, type VerifiedUpload } from '../uploads/registrar.js';
-import { rejection } from '../uploads/uploads.rules.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { assembleOrders, linkStudies, ordersForStudies } from '../orders/order.rows.js';
 import {
-  findInstances,
-  type InstanceRow,
-  lockStudies,
-  text,
-  upsertSeries,
-  upsertStudies,
-  writeInstances,
-} from './study.rows.js';
+  Registrar,
+  type Registration,
+  type VerifiedInstance,
+  type VerifiedVolume,
+} from '../uploads/registrar.js';
+import { rejection } from '../uploads/uploads.rules.js';
+import { conflicts, landedAfter } from './identity.js';
+import { findPresent, insertVersions, supersede } from './instance.rows.js';
+import { GenerationPlan } from './generation.plan.js';
+import { lockStudies, restateStudies, upsertSeries, upsertStudies } from './study.rows.js';
+import { SubmissionCloser } from './submission.closer.js';
+import { findSubmissions, hastenForClosedOrders, openSubmissions } from './submission.rows.js';
 
 /** Registers verified DICOM instances: study and series are made by their UIDs, within one organization. */
 @Injectable()
 export class StudyRegistrar extends Registrar {
-  constructor(private readonly clock: Clock) {
+  constructor(
+    private readonly closer: SubmissionCloser,
+    private readonly outbox: OutboxService,
+    private readonly clock: Clock,
+  ) {
     super();
+  }
+
+  closeDue(): Promise<void> {
+    return this.closer.closeDue();
   }
 
   lock(tx: SqlTransaction, organizationId: string, headers: DicomHeader[]): Promise<void> {
@@ -32,81 +45,101 @@ export class StudyRegistrar extends Registrar {
   async register(
     tx: SqlTransaction,
     organizationId: string,
-    uploads: VerifiedUpload[],
+    instances: VerifiedInstance[],
   ): Promise<Registration[]> {
-    if (uploads.length === 0) return [];
+    if (instances.length === 0) return [];
     const now = this.clock.now();
-    const headers = uploads.map(({ header }) => header);
-    const known = await findInstances(
+    const headers = instances.map(({ header }) => header);
+    const known = await findPresent(
       tx,
       organizationId,
       headers.map(({ sopInstanceUid }) => sopInstanceUid),
     );
     // Refused before anything is made: a conflict with what is there leaves no empty study behind.
-    const welcome = uploads
-      .filter((upload) => !conflicts(known.get(upload.header.sopInstanceUid), upload))
+    const welcome = instances
+      .filter((instance) => !conflicts(known.get(instance.header.sopInstanceUid), instance))
       .map(({ header }) => header);
     const studies = await upsertStudies(tx, organizationId, welcome, now);
     const series = await upsertSeries(tx, organizationId, welcome, studies);
+    const submissions = await findSubmissions(
+      tx,
+      organizationId,
+      [...studies.values()].map(({ id }) => id),
+    );
 
-    const changed = new Map<string, InstanceRow>();
-    const registrations = uploads.map((upload): Registration => {
-      const { header, storedObjectId, principalId } = upload;
-      const { sopInstanceUid } = header;
-      const present = changed.get(sopInstanceUid) ?? known.get(sopInstanceUid);
-      if (conflicts(present, upload)) return { rejection: rejection('dicom.conflict') };
-      const study = studies.get(header.studyInstanceUid)!;
-      if (present?.storedObjectId === storedObjectId) return { studyId: study.id, duplicate: true };
-      const seriesId = series.get(`${study.id} ${header.seriesInstanceUid}`)!;
-      changed.set(sopInstanceUid, {
-        header,
-        seriesId,
-        storedObjectId,
-        studyInstanceUid: header.studyInstanceUid,
-        seriesInstanceUid: header.seriesInstanceUid,
-        sopClassUid: header.sopClassUid,
-        patientId: text(header.patientId),
-        issuerOfPatientId: text(header.issuerOfPatientId),
-        inconsistent: disagrees(study, header),
-        uploaderIds: [principalId],
-      });
-      return { studyId: study.id, duplicate: false };
-    });
-    const written = await writeInstances(tx, organizationId, [...changed.values()], now);
-    return registrations.map((registration, index) => {
-      const { sopInstanceUid } = uploads[index]!.header;
-      const lost = changed.has(sopInstanceUid) && !written.has(sopInstanceUid);
-      return lost ? { rejection: rejection('dicom.conflict') } : registration;
+    const plan = new GenerationPlan(known, submissions);
+    for (const instance of [...instances].sort(landedAfter)) {
+      const study = studies.get(instance.header.studyInstanceUid);
+      if (!study || conflicts(plan.present(instance.header.sopInstanceUid), instance)) plan.refuse(instance);
+      else plan.place(instance, study, series.get(`${study.id} ${instance.header.seriesInstanceUid}`)!);
+    }
+    await restateStudies(tx, organizationId, plan.restated(), now);
+    await openSubmissions(tx, organizationId, plan.opened());
+    await supersede(tx, organizationId, plan.ended(), now);
+    const written = await insertVersions(tx, organizationId, plan.versions(), now);
+
+    const outcomes = instances.map((instance) => plan.outcome(instance, written));
+    const orders = await this.findOrders(tx, organizationId, instances, outcomes, now);
+    return instances.map(({ uploadId }, index): Registration => {
+      const outcome = outcomes[index]!;
+      if (!outcome) return { rejection: rejection('dicom.conflict') };
+      return { ...outcome, orderId: orders.get(uploadId) ?? null };
     });
   }
-}
 
-/**
- * Whether this SOPInstanceUID already stands for something else, or for other bytes that somebody else brought: replacing
- * it could change another patient's study, or one the uploader may not even see.
- */
-function conflicts(present: Omit<InstanceRow, 'header'> | undefined, upload: VerifiedUpload): boolean {
-  if (!present) return false;
-  const { header, storedObjectId, principalId } = upload;
-  const isAnothers = present.uploaderIds.length > 0 && !present.uploaderIds.includes(principalId);
-  if (isAnothers && present.storedObjectId !== storedObjectId) return true;
-  return (
-    present.studyInstanceUid !== header.studyInstanceUid ||
-    present.seriesInstanceUid !== header.seriesInstanceUid ||
-    present.sopClassUid !== header.sopClassUid ||
-    present.patientId !== text(header.patientId) ||
-    present.issuerOfPatientId !== text(header.issuerOfPatientId)
-  );
-}
+  /** An order a set that came without one, and the event that it is there: there is nothing to wait for. */
+  async registerVolumes(
+    tx: SqlTransaction,
+    organizationId: string,
+    volumes: VerifiedVolume[],
+  ): Promise<string[]> {
+    if (volumes.length === 0) return [];
+    const now = this.clock.now();
+    const without = volumes.filter(({ orderId }) => !orderId).map(({ principalId }) => principalId);
+    const made = await assembleOrders(tx, organizationId, without, now);
+    const rows = volumes.map((volume) => ({
+      ...volume,
+      id: newId(),
+      orderId: volume.orderId ?? made.shift()!,
+    }));
+    for (const { id, orderId, uploadId, bvalUploadId, bvecUploadId, dimensions, volumes: count } of rows)
+      await tx.$executeRaw`
+        INSERT INTO volume (id, organization_id, order_id, nifti_upload_id, bval_upload_id, bvec_upload_id, dimensions, volumes, created_at)
+        VALUES (${id}::uuid, ${organizationId}::uuid, ${orderId}::uuid, ${uploadId}::uuid, ${bvalUploadId}::uuid,
+                ${bvecUploadId}::uuid, ${dimensions}::int[], ${count}::int, ${now}::timestamptz)`;
+    await this.outbox.emit(
+      tx,
+      organizationId,
+      rows.map(({ id, orderId }) => ({ type: 'volume.ready', data: { volume_id: id, order_id: orderId } })),
+    );
+    return rows.map(({ orderId }) => orderId);
+  }
 
-/** Whether the instance says otherwise than its study about the patient or the study: kept, but marked. */
-function disagrees(
-  study: { patientId: string | null; patientName: string | null; studyDate: string | null },
-  header: DicomHeader,
-): boolean {
-  return (
-    study.patientId !== text(header.patientId) ||
-    study.patientName !== text(header.patientName) ||
-    study.studyDate !== text(header.studyDate)
-  );
+  /** By `order_id`, else by StudyInstanceUID, else a new order. Exams have none. By upload. */
+  private async findOrders(
+    tx: SqlTransaction,
+    organizationId: string,
+    instances: VerifiedInstance[],
+    outcomes: ({ studyId: string } | undefined)[],
+    now: Date,
+  ): Promise<Map<string, string>> {
+    const joined = instances.flatMap((instance, index) => {
+      const studyId = outcomes[index]?.studyId;
+      return studyId && instance.surface === 'ingestion' ? [{ ...instance, studyId }] : [];
+    });
+    const found = await ordersForStudies(
+      tx,
+      organizationId,
+      joined.filter(({ orderId }) => !orderId),
+      now,
+    );
+    const links = joined.map(({ uploadId, studyId, orderId }) => ({
+      uploadId,
+      studyId,
+      orderId: orderId ?? found.get(studyId)!,
+    }));
+    await linkStudies(tx, organizationId, links, now);
+    await hastenForClosedOrders(tx, organizationId, links, now);
+    return new Map(links.map(({ uploadId, orderId }) => [uploadId, orderId]));
+  }
 }

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { Enqueuer } from '../../platform/queue/enqueuer.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
 import type { AuditActor, AuditOrigin } from '../audit/audit.events.js';
 import { AuditService } from '../audit/audit.service.js';
-import { land, type LandedFacts } from './upload.ledger.js';
+import { land, type LandedFacts, type LandedUpload } from './upload.ledger.js';
 import { verifyUpload } from './uploads.jobs.js';
 import { parseStagingKey, stagingKey } from './uploads.keys.js';
 
@@ -19,6 +20,12 @@ export interface Witness {
   actor: AuditActor;
   origin?: AuditOrigin;
 }
+
+export const witnessOf = ({ principal: { organizationId, kind, id, label }, request }: Caller): Witness => ({
+  organizationId,
+  actor: { kind, id, label },
+  origin: request,
+});
 
 /** Notices objects in the bucket: one code path for confirm calls, notifications and the reconciler. */
 @Injectable()
@@ -38,21 +45,24 @@ export class LandingService {
       : this.lookByListing(organizationId, uploadIds);
   }
 
-  /** Moves them to `landed`, with one event an exam. Returns the ids that moved. */
+  /** Moves them to `landed`, with one event an exam or order, and one for each of neither. Returns the ids that moved. */
   async landWithin(tx: Transaction, witness: Witness, facts: LandedFacts[]): Promise<string[]> {
     if (facts.length === 0) return [];
     const { organizationId, actor, origin } = witness;
     const moved = await land(tx, organizationId, facts, this.clock.now());
-    const counts = new Map<string | null, number>();
-    for (const { examId } of moved) counts.set(examId, (counts.get(examId) ?? 0) + 1);
+    const groups = new Map<string, { resource: { type: string; id: string }; count: number }>();
+    for (const upload of moved) {
+      const resource = parentOf(upload);
+      groups.set(resource.id, { resource, count: (groups.get(resource.id)?.count ?? 0) + 1 });
+    }
     await this.audit.record<'uploads:land'>(
       tx,
-      ...[...counts].map(([examId, count]) => ({
+      ...[...groups.values()].map(({ resource, count }) => ({
         organizationId,
         actor,
         action: 'uploads:land' as const,
         outcome: 'success' as const,
-        ...(examId && { resource: { type: 'Exam', id: examId } }),
+        resource,
         ...(origin && { origin }),
         detail: { count },
       })),
@@ -109,4 +119,9 @@ export class LandingService {
       }
     return found;
   }
+}
+
+function parentOf({ id, examId, orderId }: LandedUpload): { type: string; id: string } {
+  if (examId) return { type: 'Exam', id: examId };
+  return orderId ? { type: 'Order', id: orderId } : { type: 'Upload', id };
 }

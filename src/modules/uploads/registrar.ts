@@ -1,18 +1,40 @@
 import type { DicomHeader } from '../../formats/dicom/header.js';
 import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
+import type { UploadSurface } from './upload.issue.js';
 import type { Rejection } from './uploads.rules.js';
 
-/** An upload whose bytes are verified and kept, to be registered as what it is. */
-export interface VerifiedUpload {
+/** An upload whose bytes are verified and kept. */
+export interface KeptUpload {
   uploadId: string;
+  surface: UploadSurface;
+  /** The order it was declared for. */
+  orderId: string | null;
   /** Who uploaded it. */
   principalId: string;
   storedObjectId: string;
+}
+
+/** A DICOM instance, to be registered as what it is. */
+export interface VerifiedInstance extends KeptUpload {
+  /** Whether its uploader may replace what others uploaded. */
+  mayReplace: boolean;
+  /** When it landed, by the bucket. */
+  landedAt: Date;
   header: DicomHeader;
 }
 
-/** What became of it: the study it joined, or why it may not. */
-export type Registration = { studyId: string; duplicate: boolean } | { rejection: Rejection };
+/** A NIfTI set, each of whose three files is an upload. */
+export interface VerifiedVolume extends KeptUpload {
+  bvalUploadId: string;
+  bvecUploadId: string;
+  /** Voxels along x, y, z. */
+  dimensions: number[];
+  volumes: number;
+}
+
+/** What became of an instance: the study and order it joined, or why it may not. */
+export type Registration =
+  { studyId: string; orderId: string | null; duplicate: boolean } | { rejection: Rejection };
 
 /**
  * What uploads tell whoever keeps the studies, inside the transaction that verifies them. An abstract class rather than
@@ -22,10 +44,26 @@ export abstract class Registrar {
   /** Takes the locks registration needs, in one fixed order, before anything else of the transaction is locked. */
   abstract lock(tx: SqlTransaction, organizationId: string, headers: DicomHeader[]): Promise<void>;
 
-  /** Registers the uploads; one answer each, in order. */
+  /** Registers the instances; one answer each, in order. */
   abstract register(
     tx: SqlTransaction,
     organizationId: string,
-    uploads: VerifiedUpload[],
+    instances: VerifiedInstance[],
   ): Promise<Registration[]>;
+
+  /** Registers the sets; the order of each, in order. */
+  abstract registerVolumes(
+    tx: SqlTransaction,
+    organizationId: string,
+    volumes: VerifiedVolume[],
+  ): Promise<string[]>;
+
+  /** Closes what has been idle long enough. Called when all that lies in the bucket has been noticed. */
+  abstract closeDue(): Promise<void>;
+}
+
+/** What a surface whose files are kept as they are (a report, say) does when one of them is verified. */
+export abstract class SurfaceListener {
+  abstract readonly surface: UploadSurface;
+  abstract registered(tx: SqlTransaction, organizationId: string, uploads: KeptUpload[]): Promise<void>;
 }

@@ -1,5 +1,5 @@
-import type { Principal } from '../../platform/authorization/principal.js';
 import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
+import type { UploadSurface } from './upload.issue.js';
 import type { Rejection } from './uploads.rules.js';
 
 /**
@@ -10,56 +10,18 @@ import type { Rejection } from './uploads.rules.js';
 /** How long after its URL's expiry an upload may still land: S3 checks the expiry when a PUT begins, not when it ends. */
 export const LATE_LANDING_MS = 24 * 3600 * 1000;
 
-export interface NewSlot {
-  id: string;
-  uploadId: string;
-  name: string;
-  size: number;
-}
-
-/** A slot's next attempt. */
-export interface NewUpload {
-  id: string;
-  slotId: string;
-  size: number;
-}
-
-interface Issue {
-  organizationId: string;
-  principal: Principal;
-  now: Date;
-  urlExpiresAt: Date;
-}
-
-export async function insertSlots(
-  tx: SqlTransaction,
-  organizationId: string,
-  examId: string,
-  slots: NewSlot[],
-): Promise<void> {
-  await tx.$executeRaw`
-    INSERT INTO slot (id, organization_id, exam_id, position, name, size)
-    SELECT s.id, ${organizationId}::uuid, ${examId}::uuid, s.position, s.name, s.size
-    FROM unnest(${slots.map(({ id }) => id)}::uuid[], ${slots.map((_, position) => position)}::int[],
-                ${slots.map(({ name }) => name)}::text[], ${slots.map(({ size }) => size)}::bigint[]) AS s(id, position, name, size)`;
-}
-
-export async function insertIssued(tx: SqlTransaction, issue: Issue, uploads: NewUpload[]): Promise<void> {
-  const { organizationId, principal, now, urlExpiresAt } = issue;
-  await tx.$executeRaw`
-    INSERT INTO upload (id, organization_id, slot_id, surface, state, state_changed_at, principal_kind, principal_id,
-                        declared_size, issued_at, url_expires_at)
-    SELECT u.id, ${organizationId}::uuid, u.slot_id, 'exams', 'issued', ${now}::timestamptz, ${principal.kind},
-           ${principal.id}::uuid, u.size, ${now}::timestamptz, ${urlExpiresAt}::timestamptz
-    FROM unnest(${uploads.map(({ id }) => id)}::uuid[], ${uploads.map(({ slotId }) => slotId)}::uuid[],
-                ${uploads.map(({ size }) => size)}::bigint[]) AS u(id, slot_id, size)`;
-}
-
 export interface LandedFacts {
   uploadId: string;
   size: number;
   etag: string;
   modifiedAt: Date;
+}
+
+/** What an upload belongs to, if anything: it is one of an exam's files, or came for an order. */
+export interface LandedUpload {
+  id: string;
+  examId: string | null;
+  orderId: string | null;
 }
 
 /** `issued` or lately `expired` -> `landed`; the first attempt of the declared size fills its slot. */
@@ -68,7 +30,7 @@ export async function land(
   organizationId: string,
   facts: LandedFacts[],
   now: Date,
-): Promise<{ id: string; examId: string | null }[]> {
+): Promise<LandedUpload[]> {
   return tx.$queryRaw`
     WITH landed AS (
       UPDATE upload u
@@ -81,15 +43,15 @@ export async function land(
         AND (u.state = 'issued' OR (u.state = 'expired' AND u.url_expires_at > ${new Date(now.getTime() - LATE_LANDING_MS)}::timestamptz))
         AND NOT EXISTS (SELECT 1 FROM slot d JOIN exam e ON e.organization_id = d.organization_id AND e.id = d.exam_id
                         WHERE d.organization_id = u.organization_id AND d.id = u.slot_id AND e.deleted_at IS NOT NULL)
-      RETURNING u.id, u.slot_id, u.landed_size
+      RETURNING u.id, u.slot_id, u.order_id, u.landed_size
     ), filled AS (
       UPDATE slot s SET filled_by_id = first.id
-      FROM (SELECT DISTINCT ON (slot_id) slot_id, id, landed_size FROM landed ORDER BY slot_id, id) AS first
+      FROM (SELECT DISTINCT ON (slot_id) slot_id, id, landed_size FROM landed WHERE slot_id IS NOT NULL ORDER BY slot_id, id) AS first
       WHERE s.organization_id = ${organizationId}::uuid AND s.id = first.slot_id AND s.filled_by_id IS NULL
         AND s.size = first.landed_size
     )
-    SELECT l.id, s.exam_id AS "examId" FROM landed l
-    JOIN slot s ON s.organization_id = ${organizationId}::uuid AND s.id = l.slot_id`;
+    SELECT l.id, s.exam_id AS "examId", l.order_id AS "orderId" FROM landed l
+    LEFT JOIN slot s ON s.organization_id = ${organizationId}::uuid AND s.id = l.slot_id`;
 }
 
 /** `issued` -> `expired`. */
@@ -98,10 +60,11 @@ export async function expire(
   organizationId: string,
   ids: string[],
   now: Date,
-): Promise<number> {
-  return tx.$executeRaw`
+): Promise<{ orderId: string | null }[]> {
+  return tx.$queryRaw`
     UPDATE upload SET state = 'expired', state_changed_at = ${now}::timestamptz
-    WHERE organization_id = ${organizationId}::uuid AND id = ANY (${ids}::uuid[]) AND state = 'issued'`;
+    WHERE organization_id = ${organizationId}::uuid AND id = ANY (${ids}::uuid[]) AND state = 'issued'
+    RETURNING order_id AS "orderId"`;
 }
 
 export interface Claim {
@@ -109,9 +72,17 @@ export interface Claim {
   attempt: number;
   /** Where the copy is to be made: recorded, so that a crash leaves nothing unknown in the bucket. */
   key: string;
-  declaredSize: bigint;
+  declaredSize: bigint | null;
+  declaredSha256: Uint8Array | null;
+  declaredType: string | null;
+  surface: UploadSurface;
+  orderId: string | null;
   /** Who uploads. */
   principalId: string;
+  /** Whether it may replace what others uploaded. */
+  mayReplace: boolean;
+  /** When the object landed, by the bucket. */
+  landedAt: Date;
 }
 
 /**
@@ -128,7 +99,7 @@ export async function recordCopies(
     WITH claimed AS (
       UPDATE upload SET copy_attempts = copy_attempts + 1
       WHERE organization_id = ${organizationId}::uuid AND id = ANY (${ids}::uuid[]) AND state = 'landed'
-      RETURNING id, copy_attempts, declared_size, principal_id
+      RETURNING id, copy_attempts, declared_size, declared_sha256, declared_type, surface, order_id, principal_id, may_replace, bucket_modified_at
     ), recorded AS (
       INSERT INTO object_copy (organization_id, upload_id, attempt, key, created_at)
       SELECT ${organizationId}::uuid, id, copy_attempts, concat('objects/', ${organizationId}::text, '/', id, '/', copy_attempts),
@@ -136,7 +107,8 @@ export async function recordCopies(
       FROM claimed RETURNING upload_id, key
     )
     SELECT c.id AS "uploadId", c.copy_attempts AS attempt, r.key, c.declared_size AS "declaredSize",
-           c.principal_id AS "principalId"
+           c.declared_sha256 AS "declaredSha256", c.declared_type AS "declaredType", c.surface::text AS surface, c.order_id AS "orderId",
+           c.principal_id AS "principalId", c.may_replace AS "mayReplace", c.bucket_modified_at AS "landedAt"
     FROM claimed c JOIN recorded r ON r.upload_id = c.id`;
 }
 
@@ -147,6 +119,7 @@ export async function verify(
   attempts: { uploadId: string; attempt: number }[],
   now: Date,
 ): Promise<string[]> {
+  if (attempts.length === 0) return [];
   const moved = await tx.$queryRaw<{ id: string }[]>`
     UPDATE upload u SET state = 'verified', state_changed_at = ${now}::timestamptz, verified_at = ${now}::timestamptz
     FROM unnest(${attempts.map(({ uploadId }) => uploadId)}::uuid[], ${attempts.map(({ attempt }) => attempt)}::int[]) AS a(id, attempt)
@@ -179,8 +152,9 @@ export async function reject(
 export interface Registered {
   uploadId: string;
   storedObjectId: string;
-  studyId: string;
   duplicate: boolean;
+  studyId?: string;
+  orderId?: string;
 }
 
 /**
@@ -196,16 +170,32 @@ export async function register(
   await tx.$executeRaw`
     WITH registered AS (
       UPDATE upload u SET state = 'registered', state_changed_at = ${now}::timestamptz, registered_at = ${now}::timestamptz,
-             stored_object_id = r.object_id, study_id = r.study_id, duplicate = r.duplicate
+             stored_object_id = r.object_id, study_id = r.study_id, duplicate = r.duplicate,
+             order_id = coalesce(u.order_id, r.order_id)
       FROM unnest(${registered.map(({ uploadId }) => uploadId)}::uuid[], ${registered.map(({ storedObjectId }) => storedObjectId)}::uuid[],
-                  ${registered.map(({ studyId }) => studyId)}::uuid[], ${registered.map(({ duplicate }) => duplicate)}::bool[])
-           AS r(id, object_id, study_id, duplicate)
+                  ${registered.map(({ studyId }) => studyId ?? null)}::uuid[], ${registered.map(({ duplicate }) => duplicate)}::bool[],
+                  ${registered.map(({ orderId }) => orderId ?? null)}::uuid[])
+           AS r(id, object_id, study_id, duplicate, order_id)
       WHERE u.id = r.id AND u.organization_id = ${organizationId}::uuid AND u.state = 'verified'
       RETURNING u.id, u.slot_id
     )
     UPDATE slot s SET filled_by_id = first.id
-    FROM (SELECT DISTINCT ON (slot_id) slot_id, id FROM registered ORDER BY slot_id, id) AS first
+    FROM (SELECT DISTINCT ON (slot_id) slot_id, id FROM registered WHERE slot_id IS NOT NULL ORDER BY slot_id, id) AS first
     WHERE s.organization_id = ${organizationId}::uuid AND s.id = first.slot_id AND s.filled_by_id IS NULL`;
+}
+
+/** Notes what was found in archives: it changes no state. */
+export async function describeArchives(
+  tx: SqlTransaction,
+  organizationId: string,
+  archives: { uploadId: string; contents: object }[],
+): Promise<void> {
+  if (archives.length === 0) return;
+  await tx.$executeRaw`
+    UPDATE upload u SET contents = a.contents
+    FROM unnest(${archives.map(({ uploadId }) => uploadId)}::uuid[], ${archives.map(({ contents }) => JSON.stringify(contents))}::jsonb[])
+         AS a(id, contents)
+    WHERE u.organization_id = ${organizationId}::uuid AND u.id = a.id`;
 }
 
 /** Any state -> `deleted`, for all uploads of an exam. Returns the stored object of each that had one. */

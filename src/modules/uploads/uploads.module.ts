@@ -1,6 +1,14 @@
 import { Module } from '@nestjs/common';
+import './uploads.policy.js';
+import { MetadataModule } from '../metadata/metadata.module.js';
+import { OrdersModule } from '../orders/orders.module.js';
 import { LandingService } from './landing.service.js';
+import { SingleUploadsService } from './single-uploads.service.js';
 import { UploadsService } from './uploads.service.js';
 
-@Module({ providers: [UploadsService, LandingService], exports: [UploadsService, LandingService] })
+@Module({
+  imports: [OrdersModule, MetadataModule],
+  providers: [UploadsService, SingleUploadsService, LandingService],
+  exports: [UploadsService, SingleUploadsService, LandingService],
+})
 export class UploadsModule {}

@@ -13,6 +13,9 @@ export type UploadRule = DicomRule | keyof typeof UPLOAD_RULES;
 /** Rules that are not the format's. */
 export const UPLOAD_RULES = {
   'size.mismatch': 'The object has another size than was declared.',
+  'sha256.mismatch': 'The object has another SHA-256 than was declared.',
+  'type.not-allowed':
+    'Objects of this kind are not accepted here. A NIfTI file comes in a ZIP, together with its .bval and .bvec.',
   'object.missing': 'The object vanished from the bucket before it could be verified.',
   'dicom.conflict':
     'An instance with this SOPInstanceUID exists: of another patient, study, series or SOP class, or with other bytes from another uploader.',

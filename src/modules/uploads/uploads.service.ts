@@ -5,7 +5,7 @@ import type { SqlTransaction } from '../../platform/database/sql-transaction.js'
 import { newId } from '../../platform/database/id.js';
 import { type SignedRequest, URL_LIFETIME_SECONDS } from '../../platform/storage/presigner.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
-import { insertIssued, insertSlots } from './upload.ledger.js';
+import { insertIssued, insertSlots } from './upload.issue.js';
 import { stagingKey } from './uploads.keys.js';
 
 /** A file as a caller declares it. */
@@ -38,10 +38,10 @@ export class UploadsService {
     const { organizationId } = caller.principal;
     const slots = files.map((file) => ({ ...file, id: newId(), uploadId: newId() }));
     await insertSlots(tx, organizationId, examId, slots);
-    await insertIssued(
+    await this.insert(
       tx,
-      this.terms(caller),
-      slots.map(({ id, uploadId, size }) => ({ id: uploadId, slotId: id, size })),
+      caller,
+      slots.map(({ id, uploadId, size }) => ({ uploadId, slotId: id, size })),
     );
     return slots.map(({ uploadId, name, size }) => ({ uploadId, name, size }));
   }
@@ -53,10 +53,10 @@ export class UploadsService {
     slots: (DeclaredFile & { id: string })[],
   ): Promise<IssuedUpload[]> {
     const attempts = slots.map((slot) => ({ ...slot, uploadId: newId() }));
-    await insertIssued(
+    await this.insert(
       tx,
-      this.terms(caller),
-      attempts.map(({ id, uploadId, size }) => ({ id: uploadId, slotId: id, size })),
+      caller,
+      attempts.map(({ id, uploadId, size }) => ({ uploadId, slotId: id, size })),
     );
     return attempts.map(({ uploadId, name, size }) => ({ uploadId, name, size }));
   }
@@ -72,9 +72,24 @@ export class UploadsService {
     );
   }
 
-  private terms({ principal }: Caller) {
-    const now = this.clock.now();
-    const urlExpiresAt = new Date(now.getTime() + URL_LIFETIME_SECONDS * 1000);
-    return { organizationId: principal.organizationId, principal, now, urlExpiresAt };
+  private async insert(
+    tx: SqlTransaction,
+    { principal }: Caller,
+    attempts: { uploadId: string; slotId: string; size: number }[],
+  ): Promise<void> {
+    const issuedAt = this.clock.now();
+    const urlExpiresAt = new Date(issuedAt.getTime() + URL_LIFETIME_SECONDS * 1000);
+    await insertIssued(
+      tx,
+      principal.organizationId,
+      { issuedAt, urlExpiresAt },
+      attempts.map(({ uploadId, slotId, size }) => ({
+        id: uploadId,
+        surface: 'exams',
+        principal,
+        slotId,
+        size,
+      })),
+    );
   }
 }

@@ -1,10 +1,13 @@
-import type { Ability, RawRuleOf } from '@casl/ability';
+import type { Ability, ForcedSubject, RawRuleOf } from '@casl/ability';
 import { createPrismaAbility, type PrismaQueryOf } from '@casl/prisma/runtime';
 import { z } from 'zod';
 import type { Prisma } from '../../generated/prisma/client.js';
 import { allOperations, type SubjectName } from './operations.js';
 
-export type AppAbility = Ability<[string, SubjectName | 'all'], PrismaQueryOf<Prisma.TypeMap>>;
+export type AppAbility = Ability<
+  [string, SubjectName | 'all' | ForcedSubject<SubjectName>],
+  PrismaQueryOf<Prisma.TypeMap>
+>;
 
 /** One rule of a role as it is stored. `*` stands for every operation, or every subject. */
 export const roleRuleSchema = z.strictObject({

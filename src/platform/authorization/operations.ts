@@ -1,7 +1,17 @@
 import type { Scope } from './scopes.js';
 
 /** What an operation acts on: a Prisma model's name, or a name of our own for what has no row. */
-export type SubjectName = 'Exam' | 'Upload' | 'Study' | 'Organization' | 'Token' | 'ShareLink' | 'System';
+export type SubjectName =
+  | 'Exam'
+  | 'Upload'
+  | 'Order'
+  | 'Study'
+  | 'Result'
+  | 'Event'
+  | 'Organization'
+  | 'Token'
+  | 'ShareLink'
+  | 'System';
 
 export interface Operation {
   /** `<module>:<verb>`: the one name in permission, OpenAPI, log, metric and audit. */

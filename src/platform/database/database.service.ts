@@ -54,6 +54,17 @@ export class DatabaseService implements OnApplicationShutdown {
     );
   }
 
+  /** The same for reading: all statements see the rows as they stood at the first one, so that what is told together fits. */
+  readOrganization<T>(organizationId: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.prisma.$transaction(
+      async (tx) => {
+        await tx.$queryRaw`SELECT set_config('app.organization_id', ${organizationId}, true)`;
+        return work(tx);
+      },
+      { ...TRANSACTION_LIMITS, isolationLevel: 'RepeatableRead' },
+    );
+  }
+
   /** The same seam for the statements every object passes through: raw SQL on `pg`, without Prisma's cost. */
   withOrganizationSql<T>(organizationId: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return retried(() => runSqlTransaction(this.pool, organizationId, work));

@@ -42,7 +42,8 @@ export async function createHttpAdapter(
     bodyLimit: DEFAULT_BODY_LIMIT,
     requestTimeout: REQUEST_LIMIT_MS,
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 256 },
+    // Clients in the field ask for `/upload/`, and a redirect would cost them their body or their credentials.
+    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true },
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => refuseUnrouted(error, request, reply, formats),
     clientErrorHandler: refuseUnread,
@@ -67,6 +68,11 @@ export async function createHttpAdapter(
   });
   followRequests(server as unknown as FastifyInstance);
   readBodiesOfGet(server as unknown as FastifyInstance);
+  server.addContentTypeParser(
+    'application/merge-patch+json', // RFC 7396
+    { parseAs: 'string' },
+    server.getDefaultJsonParser('error', 'error'),
+  );
   return new FastifyAdapter(server as never);
 }
 

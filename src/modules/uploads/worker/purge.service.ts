@@ -24,6 +24,8 @@ interface Copy {
   upload_id: string;
   attempt: number;
   key: string;
+  /** An archive's entries lie under `<key>/`. */
+  prefix: boolean;
 }
 
 /** A copy given up now, or `again`. */
@@ -138,8 +140,9 @@ export class PurgeService {
         UPDATE object_copy c SET abandoned_at = coalesce(c.abandoned_at, ${now}::timestamptz), created_at = ${now}::timestamptz
         FROM unnest(${wanted.ids}::uuid[], ${wanted.attempts}::int[]) AS w(id, attempt)
         WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt
-        RETURNING c.organization_id, c.upload_id, c.attempt, c.key, c.abandoned_at < ${now}::timestamptz AS again`,
+        RETURNING c.organization_id, c.upload_id, c.attempt, c.key, c.prefix, c.abandoned_at < ${now}::timestamptz AS again`,
       );
+      for (const { key, prefix } of abandoned) if (prefix) await this.storage.deletePrefix(`${key}/`);
       const kept = await this.delete(abandoned.map(({ key }) => key));
       const gone = abandoned.filter(({ key, again }) => again && !kept.has(key));
       await this.database.withOrganization(

@@ -14,6 +14,9 @@ import { ledgerOldestSeconds, ledgerParked, ledgerRecords } from '../../../platf
 import { IDEMPOTENCY_LIFETIME_MS } from '../../../platform/http/idempotency.js';
 import { Enqueuer } from '../../../platform/queue/enqueuer.js';
 import { AuditService } from '../../audit/audit.service.js';
+import { OutboxService } from '../../events/outbox.service.js';
+import { failOrders } from '../order-outcome.js';
+import { Registrar } from '../registrar.js';
 import { expire } from '../upload.ledger.js';
 import { verifyUpload } from '../uploads.jobs.js';
 import { PurgeService } from './purge.service.js';
@@ -25,6 +28,8 @@ const STALLED_MS = 15_000;
 /** A URL is called expired this long after it is, so that a PUT that began in time is listed first. */
 const EXPIRY_GRACE_MS = 60_000;
 const HOUSEKEEPING_INTERVAL_MS = 60_000;
+/** Events can be read this long. */
+const EVENT_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 const PARTITIONS_AHEAD_MONTHS = 3;
 const BATCH = 1000;
 
@@ -51,7 +56,9 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly database: DatabaseService,
     private readonly sweep: StagingSweep,
     private readonly purge: PurgeService,
+    private readonly registrar: Registrar,
     private readonly enqueuer: Enqueuer,
+    private readonly outbox: OutboxService,
     private readonly audit: AuditService,
     private readonly clock: Clock,
   ) {
@@ -73,7 +80,9 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
   async run(): Promise<void> {
     await this.attempt('staging', async () => {
       await this.sweep.run();
-      await this.expireOverdue(); // only after a whole sweep: what lies in staging has landed by now
+      // Only after a whole sweep: what lies in staging has landed by now.
+      await this.expireOverdue();
+      await this.registrar.closeDue();
     });
     await this.attempt('stalled', () => this.requeueStalled());
     await this.attempt('purge', () => this.purge.run());
@@ -109,14 +118,21 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
       SELECT * FROM reconcile_overdue(${new Date(now.getTime() - EXPIRY_GRACE_MS)}::timestamptz, ${BATCH}::int)`;
     for (const [organizationId, ids] of idsByOrganization(rows))
       await this.database.withOrganization(organizationId, async (tx) => {
-        const count = await expire(tx, organizationId, ids, now);
-        if (count > 0)
+        const expired = await expire(tx, organizationId, ids, now);
+        const orderIds = expired.flatMap(({ orderId }) => orderId ?? []);
+        const failed = await failOrders(tx, organizationId, orderIds, now);
+        await this.outbox.emit(
+          tx,
+          organizationId,
+          failed.map((order_id) => ({ type: 'order.failed', data: { order_id } })),
+        );
+        if (expired.length > 0)
           await this.audit.record<'uploads:expire'>(tx, {
             organizationId,
             actor: SYSTEM,
             action: 'uploads:expire',
             outcome: 'success',
-            detail: { count },
+            detail: { count: expired.length },
           });
       });
   }
@@ -151,6 +167,8 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
     this.housekeptAt = now.getTime();
     const forgotten = new Date(now.getTime() - IDEMPOTENCY_LIFETIME_MS);
     await this.database.outside.$queryRaw`SELECT sweep_idempotency_keys(${forgotten}::timestamptz)`;
+    const past = new Date(now.getTime() - EVENT_LIFETIME_MS);
+    await this.database.outside.$queryRaw`SELECT sweep_outbox_events(${past}::timestamptz, ${BATCH}::int)`;
     await this.database.outside
       .$queryRaw`SELECT audit_ensure_partitions(${now}::date, ${PARTITIONS_AHEAD_MONTHS}::int)::text`;
   }

@@ -1,42 +1,28 @@
-import { Injectable } from '@nestjs/common';
-import type { DicomHeader } from '../../../formats/dicom/inspector.js';
+import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../../../platform/clock/clock.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
-import { unavailable } from '../../../platform/errors/application-error.js';
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import { GroupCommit } from '../../../platform/database/group-commit.js';
-import { newId } from '../../../platform/database/id.js';
 import { uploadsSettled } from '../../../platform/health/metrics.js';
-import type { AuditEntry, AuditOrigin } from '../../audit/audit.events.js';
 import { AuditService } from '../../audit/audit.service.js';
-import { Registrar } from '../registrar.js';
-import { type Claim, register, type Registered, reject, verify } from '../upload.ledger.js';
+import { type OutboxEntry, OutboxService } from '../../events/outbox.service.js';
+import { OverlaysService } from '../../metadata/overlays.service.js';
+import { failOrders, reviveOrders } from '../order-outcome.js';
+import { type KeptUpload, Registrar, type Registration, type SurfaceListener } from '../registrar.js';
+import { insertEntries } from '../upload.issue.js';
+import { describeArchives, register, type Registered, reject, verify } from '../upload.ledger.js';
 import type { Rejection } from '../uploads.rules.js';
+import { type AcceptedVerdict, isAccepted, type Verdict } from './content.js';
+import { type KeptObject, keepObjects } from './object.keeper.js';
+import { eventsOf } from './settlement.events.js';
 
-type VerifiedCopy = Pick<Claim, 'attempt' | 'key' | 'principalId'>;
+/** Injection token of the surfaces that are told of their files. */
+export const SURFACE_LISTENERS = Symbol('SurfaceListeners');
 
-/** The outcome of one verification, to be written down. */
-export interface Verdict {
-  uploadId: string;
-  /** The copy that was verified; absent when there was nothing to copy. */
-  copy?: VerifiedCopy;
-  origin: AuditOrigin;
-  outcome: Rejected | Accepted;
-}
-interface Rejected {
-  rejection: Rejection;
-}
-interface Accepted {
-  size: number;
-  sha256: Buffer;
-  header: DicomHeader;
-}
-type AcceptedVerdict = Verdict & { outcome: Accepted; copy: VerifiedCopy };
-
-interface KeptObject {
-  id: string;
-  /** Equal content was there already: the copy is not needed. */
-  existed: boolean;
+/** What became of one upload, or of an entry of one. */
+export interface Settled {
+  registered: (Registered & { verdict: Verdict })[];
+  rejected: { verdict: Verdict; uploadId: string; rejection: Rejection; storedObjectId?: string }[];
 }
 
 /**
@@ -52,7 +38,10 @@ export class SettlementService {
   constructor(
     private readonly database: DatabaseService,
     private readonly audit: AuditService,
+    private readonly outbox: OutboxService,
+    private readonly overlays: OverlaysService,
     private readonly registrar: Registrar,
+    @Inject(SURFACE_LISTENERS) private readonly surfaces: SurfaceListener[],
     private readonly clock: Clock,
   ) {}
 
@@ -62,159 +51,194 @@ export class SettlementService {
   }
 
   private async commit(organizationId: string, verdicts: Verdict[]): Promise<void[]> {
-    const events = await this.database.withOrganizationSql(organizationId, (tx) =>
+    const { registered, rejected } = await this.database.withOrganizationSql(organizationId, (tx) =>
       this.write(tx, organizationId, verdicts),
     );
-    for (const { action, detail } of events) {
-      if (action === 'uploads:register') uploadsSettled.inc({ state: 'registered', rule: '' });
-      if (action === 'uploads:reject')
-        uploadsSettled.inc({ state: 'rejected', rule: (detail as { rule: string }).rule });
-    }
+    if (registered.length > 0) uploadsSettled.inc({ state: 'registered', rule: '' }, registered.length);
+    for (const { rejection } of rejected) uploadsSettled.inc({ state: 'rejected', rule: rejection.rule });
     return verdicts.map(() => undefined);
   }
 
-  private async write(
-    tx: SqlTransaction,
-    organizationId: string,
-    verdicts: Verdict[],
-  ): Promise<AuditEntry[]> {
+  private async write(tx: SqlTransaction, organizationId: string, verdicts: Verdict[]): Promise<Settled> {
     const now = this.clock.now();
-    const accepted = verdicts.filter((verdict): verdict is AcceptedVerdict => 'sha256' in verdict.outcome);
-    await this.registrar.lock(
-      tx,
-      organizationId,
-      accepted.map(({ outcome }) => outcome.header),
-    );
-
-    const moved = new Set(
-      accepted.length > 0
-        ? await verify(
-            tx,
-            organizationId,
-            accepted.map(({ uploadId, copy }) => ({ uploadId, attempt: copy.attempt })),
-            now,
-          )
-        : [],
-    );
+    const accepted = verdicts.filter(isAccepted);
+    await this.registrar.lock(tx, organizationId, accepted.flatMap(headersOf));
+    const moved = new Set(await verify(tx, organizationId, accepted.map(attemptOf), now));
     const verified = accepted.filter(({ uploadId }) => moved.has(uploadId));
-    const kept = await this.keep(tx, organizationId, verified, now);
-    const registrations = await this.registrar.register(
-      tx,
-      organizationId,
-      verified.map(({ uploadId, copy, outcome }, index) => ({
-        uploadId,
-        principalId: copy.principalId,
-        storedObjectId: kept[index]!.id,
-        header: outcome.header,
-      })),
-    );
+    const entries = verified.flatMap(entriesOf);
+    if (entries.length > 0) await insertEntries(tx, organizationId, entries, now);
+    const kept = await keepObjects(tx, organizationId, verified, now);
 
-    const registered: (Registered & { verdict: Verdict })[] = [];
-    const rejected: (Verdict & { rejection: Rejection; storedObjectId?: string })[] = verdicts.flatMap(
-      (verdict) => ('rejection' in verdict.outcome ? [{ ...verdict, ...verdict.outcome }] : []),
-    );
-    registrations.forEach((registration, index) => {
-      const verdict = verified[index]!;
-      if ('rejection' in registration)
-        rejected.push({ ...verdict, rejection: registration.rejection, storedObjectId: kept[index]!.id });
-      else
-        registered.push({
-          verdict,
-          uploadId: verdict.uploadId,
-          storedObjectId: kept[index]!.id,
-          studyId: registration.studyId,
-          duplicate: registration.duplicate || kept[index]!.existed,
-        });
-    });
-    if (registered.length > 0) await register(tx, organizationId, registered, now);
-    const refused = new Set(rejected.length > 0 ? await reject(tx, organizationId, rejected, now) : []);
-
-    const event = (
-      verdict: Verdict,
-      entry: Pick<AuditEntry, 'action' | 'detail' | 'studyRef'>,
-    ): AuditEntry => ({
-      organizationId,
-      actor: { kind: 'system', id: 'worker' },
-      outcome: 'success',
-      resource: { type: 'Upload', id: verdict.uploadId },
-      origin: verdict.origin,
-      ...entry,
-    });
-    const events = [
-      ...verified.map((verdict) =>
-        event(verdict, {
-          action: 'uploads:verify',
-          detail: { size: verdict.outcome.size, attempt: verdict.copy.attempt },
-        }),
-      ),
-      ...registered.map(({ verdict, studyId, duplicate }) =>
-        event(verdict, { action: 'uploads:register', studyRef: studyId, detail: { duplicate } }),
-      ),
-      ...rejected
-        .filter(({ uploadId }) => refused.has(uploadId))
-        .map((verdict) =>
-          event(verdict, { action: 'uploads:reject', detail: { rule: verdict.rejection.rule } }),
-        ),
-    ];
-    await this.audit.record(tx, ...events);
-    return events;
+    const settled = await this.register(tx, organizationId, verified, kept);
+    for (const verdict of verdicts)
+      if ('rejection' in verdict.outcome)
+        settled.rejected.push({ verdict, uploadId: verdict.uploadId, rejection: verdict.outcome.rejection });
+    if (settled.registered.length > 0) await register(tx, organizationId, settled.registered, now);
+    if (settled.rejected.length > 0) {
+      const refused = new Set(await reject(tx, organizationId, settled.rejected, now));
+      settled.rejected = settled.rejected.filter(({ uploadId }) => refused.has(uploadId));
+    }
+    await describeArchives(tx, organizationId, verified.flatMap(contentsOf));
+    await this.tellOthers(tx, organizationId, settled, kept, now);
+    await this.audit.record(tx, ...eventsOf(organizationId, verified, settled));
+    return settled;
   }
 
-  /**
-   * Keeps each content once. The winner's recorded copy becomes the stored object; the copy of content that was there
-   * already stays recorded, for the sweeper. In the order of the hashes, so that two workers cannot wait for each other.
-   */
-  private async keep(
+  /** Instances go into the index of studies, NIfTI sets to their order; all else is kept as it is. */
+  private async register(
     tx: SqlTransaction,
     organizationId: string,
     verified: AcceptedVerdict[],
-    now: Date,
-  ): Promise<KeptObject[]> {
-    if (verified.length === 0) return [];
-    const candidates = new Map<string, AcceptedVerdict & { id: string }>();
-    for (const verdict of verified) {
-      const digest = verdict.outcome.sha256.toString('hex');
-      if (!candidates.has(digest)) candidates.set(digest, { ...verdict, id: newId() });
-    }
-    const ordered = [...candidates.entries()]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, candidate]) => candidate);
-    const inserted = await tx.$queryRaw<{ id: string }[]>`
-      INSERT INTO stored_object (id, organization_id, sha256, size, key, kind, created_at)
-      SELECT o.id, ${organizationId}::uuid, decode(o.sha256, 'hex'), o.size, o.key, 'dicom', ${now}::timestamptz
-      FROM unnest(${ordered.map(({ id }) => id)}::uuid[], ${ordered.map(({ outcome }) => outcome.sha256.toString('hex'))}::text[],
-                  ${ordered.map(({ outcome }) => outcome.size)}::bigint[],
-                  ${ordered.map(({ copy }) => copy.key)}::text[])
-           AS o(id, sha256, size, key)
-      ON CONFLICT (organization_id, sha256) WHERE purging_at IS NULL DO NOTHING
-      RETURNING id`;
-    const won = new Set(inserted.map(({ id }) => id));
-    const winners = ordered.filter(({ id }) => won.has(id));
-    const taken = await tx.$executeRaw`
-      DELETE FROM object_copy c
-      USING unnest(${winners.map(({ uploadId }) => uploadId)}::uuid[], ${winners.map(({ copy }) => copy.attempt)}::int[]) AS w(id, attempt)
-      WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt AND c.abandoned_at IS NULL`;
-    // The sweeper gave a copy up between our two statements: its bytes are about to vanish. All is rolled back and tried anew.
-    if (taken !== winners.length)
-      throw unavailable(new Error('a copy was given up while it was being settled'));
+    kept: Map<string, KeptObject>,
+  ): Promise<Settled> {
+    const settled: Settled = { registered: [], rejected: [] };
+    const orders = new Map<string, string>();
+    const note = (
+      verdict: Verdict,
+      uploadId: string,
+      outcome: Partial<Extract<Registration, { studyId: string }>>,
+    ) => {
+      const { id: storedObjectId, existed } = kept.get(uploadId)!;
+      const { studyId, orderId } = outcome;
+      if (orderId) orders.set(verdict.uploadId, orderId);
+      const duplicate = existed || (outcome.duplicate ?? false);
+      settled.registered.push({
+        verdict,
+        uploadId,
+        storedObjectId,
+        duplicate,
+        ...(studyId && { studyId }),
+        ...(orderId && { orderId }),
+      });
+    };
 
-    // Plain bytea, no decode(): a function that is not leakproof may not run before row-level security, and would cost
-    // the index. Shared lock: a purge that is about to mark one of them waits, and then sees the new reference.
-    const living = await tx.$queryRaw<{ id: string; digest: string }[]>`
-      SELECT id, encode(sha256, 'hex') AS digest FROM stored_object
-      WHERE organization_id = ${organizationId}::uuid AND purging_at IS NULL
-        AND sha256 = ANY (${ordered.map(({ outcome }) => outcome.sha256)}::bytea[])
-      ORDER BY sha256 FOR SHARE`;
-    const byDigest = new Map(living.map(({ id, digest }) => [digest, id]));
-    // A purge marked equal content after our insert had found it: the next try keeps its own copy.
-    if (byDigest.size !== ordered.length) throw unavailable(new Error('equal content is being purged'));
-    return verified.map(({ uploadId, outcome }) => {
-      const digest = outcome.sha256.toString('hex');
-      const candidate = candidates.get(digest)!;
-      return {
-        id: byDigest.get(digest)!,
-        existed: !won.has(candidate.id) || candidate.uploadId !== uploadId,
-      };
+    const instances = verified.flatMap((verdict) => instancesOf(verdict, kept));
+    const registrations = await this.registrar.register(
+      tx,
+      organizationId,
+      instances.map(({ instance }) => instance),
+    );
+    registrations.forEach((registration, index) => {
+      const { verdict, instance } = instances[index]!;
+      const { uploadId, storedObjectId } = instance;
+      if ('rejection' in registration)
+        settled.rejected.push({ verdict, uploadId, rejection: registration.rejection, storedObjectId });
+      else note(verdict, uploadId, { ...registration });
     });
+
+    const volumes = verified.flatMap((verdict) => volumeOf(verdict, kept));
+    const volumeOrders = await this.registrar.registerVolumes(
+      tx,
+      organizationId,
+      volumes.map(({ volume }) => volume),
+    );
+    volumes.forEach(({ verdict }, index) => orders.set(verdict.uploadId, volumeOrders[index]!));
+
+    for (const verdict of verified) {
+      const { content } = verdict.outcome;
+      if (content.kind === 'dicom') continue;
+      const orderId = orders.get(verdict.uploadId) ?? verdict.copy.orderId;
+      const opaque =
+        content.kind === 'zip' ? content.entries.filter((entry) => entry.content.kind !== 'dicom') : [];
+      for (const { uploadId } of [verdict, ...opaque]) note(verdict, uploadId, { orderId });
+      if (content.kind === 'zip' && content.sidecar && orderId)
+        await this.overlays.write(tx, organizationId, orderId, 'sidecar', content.sidecar);
+    }
+    return settled;
   }
+
+  private async tellOthers(
+    tx: SqlTransaction,
+    organizationId: string,
+    { registered, rejected }: Settled,
+    kept: Map<string, KeptObject>,
+    now: Date,
+  ): Promise<void> {
+    await reviveOrders(
+      tx,
+      organizationId,
+      registered.flatMap(({ orderId }) => orderId ?? []),
+    );
+    const orderOf = ({ copy }: Verdict) => copy?.orderId ?? undefined;
+    const failed = await failOrders(
+      tx,
+      organizationId,
+      rejected.flatMap(({ verdict }) => orderOf(verdict) ?? []),
+      now,
+    );
+    await this.outbox.emit(tx, organizationId, [
+      ...rejected.map(({ verdict, uploadId, rejection }): OutboxEntry => {
+        const order_id = orderOf(verdict);
+        return {
+          type: 'upload.rejected',
+          data: { upload_id: uploadId, ...(order_id && { order_id }), rule: rejection.rule },
+        };
+      }),
+      ...failed.map((order_id): OutboxEntry => ({ type: 'order.failed', data: { order_id } })),
+    ]);
+    for (const listener of this.surfaces) {
+      const own = registered.filter(({ verdict }) => verdict.copy?.surface === listener.surface);
+      const uploads = own.map(({ verdict, uploadId }) =>
+        keptUpload(verdict as AcceptedVerdict, uploadId, kept),
+      );
+      if (uploads.length > 0) await listener.registered(tx, organizationId, uploads);
+    }
+  }
+}
+
+const attemptOf = ({ uploadId, copy }: AcceptedVerdict) => ({ uploadId, attempt: copy.attempt });
+
+function headersOf({ outcome: { content } }: AcceptedVerdict) {
+  if (content.kind === 'dicom') return [content.header];
+  const entries = content.kind === 'zip' ? content.entries : [];
+  return entries.flatMap(({ content }) => (content.kind === 'dicom' ? [content.header] : []));
+}
+
+function entriesOf({ uploadId: parentId, outcome: { content } }: AcceptedVerdict) {
+  return content.kind === 'zip' ? content.entries.map((entry) => ({ ...entry, parentId })) : [];
+}
+
+function contentsOf({ uploadId, outcome: { content } }: AcceptedVerdict) {
+  if (content.kind !== 'zip') return [];
+  const { entries, skipped, nifti } = content;
+  return [{ uploadId, contents: { kind: nifti ? 'nifti' : 'dicom', entries: entries.length, skipped } }];
+}
+
+function keptUpload({ copy }: AcceptedVerdict, uploadId: string, kept: Map<string, KeptObject>): KeptUpload {
+  const { surface, orderId, principalId } = copy;
+  return { uploadId, surface, orderId, principalId, storedObjectId: kept.get(uploadId)!.id };
+}
+
+function instancesOf(verdict: AcceptedVerdict, kept: Map<string, KeptObject>) {
+  const { mayReplace, landedAt } = verdict.copy;
+  const { content } = verdict.outcome;
+  const parts = content.kind === 'zip' ? content.entries : [{ uploadId: verdict.uploadId, content }];
+  return parts.flatMap(({ uploadId, content }) =>
+    content.kind === 'dicom'
+      ? [
+          {
+            verdict,
+            instance: {
+              ...keptUpload(verdict, uploadId, kept),
+              mayReplace,
+              landedAt,
+              header: content.header,
+            },
+          },
+        ]
+      : [],
+  );
+}
+
+function volumeOf(verdict: AcceptedVerdict, kept: Map<string, KeptObject>) {
+  const { content } = verdict.outcome;
+  if (content.kind !== 'zip' || !content.nifti) return [];
+  const idOf = (kind: string) => content.entries.find((entry) => entry.content.kind === kind)!.uploadId;
+  const volume = {
+    ...keptUpload(verdict, idOf('nifti'), kept),
+    bvalUploadId: idOf('bval'),
+    bvecUploadId: idOf('bvec'),
+    ...content.nifti,
+  };
+  return [{ verdict, volume }];
 }

@@ -8,7 +8,7 @@ import { type Claim, countFailure, recordCopies } from '../upload.ledger.js';
 import type { VerifyUploadPayload } from '../uploads.jobs.js';
 import { stagingKey } from '../uploads.keys.js';
 import { rejection } from '../uploads.rules.js';
-import { inspect } from './inspection.js';
+import { ContentReader } from './content.reader.js';
 import { SettlementService } from './settlement.service.js';
 
 /** Unexpected failures after which an upload is set aside instead of being tried for ever. */
@@ -41,6 +41,7 @@ export class VerifyService {
   constructor(
     private readonly database: DatabaseService,
     private readonly storage: StorageService,
+    private readonly reader: ContentReader,
     private readonly settlement: SettlementService,
     private readonly clock: Clock,
   ) {}
@@ -49,14 +50,13 @@ export class VerifyService {
     const claim = await this.claims.add(organizationId, uploadId);
     if (!claim) return; // settled already
     const copied = await this.storage.copy(stagingKey(organizationId, uploadId), claim.key);
-    const object = copied ? await this.storage.read(claim.key) : undefined;
-    if (!object) throw new ObjectMissing();
-    const inspection = await inspect(object, claim.declaredSize);
+    const outcome = copied ? await this.reader.read(organizationId, claim) : undefined;
+    if (!outcome) throw new ObjectMissing();
     await this.settlement.settle(organizationId, {
       uploadId,
       copy: claim,
       origin: { ...(requestId && { requestId }), ...(traceId && { traceId }) },
-      outcome: inspection,
+      outcome,
     });
   }
 

@@ -1,0 +1,130 @@
+import { Injectable } from '@nestjs/common';
+import { accessibleBy } from '@casl/prisma/runtime';
+import type { Order, Prisma } from '../../generated/prisma/client.js';
+import type { Caller } from '../../platform/authorization/principal.js';
+import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
+import { notFound } from '../../platform/errors/application-error.js';
+import { decodeCursor, encodeCursor } from '../../platform/http/cursor.js';
+import { OrdersService } from '../orders/orders.service.js';
+import type {
+  FailureReport,
+  ListOrders,
+  OrderDetail,
+  OrderIds,
+  OrderPage,
+  OrderStatus,
+  Target,
+} from './ingestion.schemas.js';
+import { OrderViews } from './order.views.js';
+import { MAX_REJECTED, type RejectedRow, rejectedOfOrder } from './rejected.rows.js';
+
+/** Reads of orders; every one is audited by the response hook. Each is told from one snapshot. */
+@Injectable()
+export class OrderQueries {
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly orders: OrdersService,
+    private readonly views: OrderViews,
+  ) {}
+
+  /** @throws not_found */
+  status(caller: Caller, target: Target): Promise<OrderStatus> {
+    return this.read(caller, async (tx) => {
+      const order = await this.target(tx, caller, target);
+      return this.views.status(tx, order);
+    });
+  }
+
+  /** @throws not_found */
+  detail(caller: Caller, id: string): Promise<OrderDetail> {
+    return this.read(caller, async (tx) => {
+      const order = await this.orders.find(tx, caller, 'orders:read', id);
+      return this.views.detail(tx, order);
+    });
+  }
+
+  /** @throws not_found */
+  idsOfStudy(caller: Caller, studyUid: string): Promise<OrderIds> {
+    return this.read(caller, async (tx) => {
+      const orders = await this.orders.ofStudy(tx, caller, 'orders:read', studyUid);
+      if (orders.length === 0) throw notFound();
+      return { order_ids: orders.map(({ id }) => id) };
+    });
+  }
+
+  /** Newest first. */
+  list(
+    caller: Caller,
+    { limit, cursor, study_uid, created_from, created_to }: ListOrders,
+  ): Promise<OrderPage> {
+    const { organizationId } = caller.principal;
+    const where: Prisma.OrderWhereInput[] = [
+      accessibleBy(caller.ability, 'orders:list').ofType('Order'),
+      { organizationId },
+    ];
+    if (study_uid)
+      where.push({ studies: { some: { study: { organizationId, studyInstanceUid: study_uid } } } });
+    if (created_from) where.push({ createdAt: { gte: new Date(created_from) } });
+    if (created_to) where.push({ createdAt: { lt: new Date(created_to) } });
+    if (cursor) {
+      const { createdAt, id } = decodeCursor(cursor);
+      where.push(
+        { createdAt: { lte: createdAt } },
+        { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] },
+      );
+    }
+    return this.read(caller, async (tx) => {
+      const orders = await tx.order.findMany({
+        where: { AND: where },
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        take: limit + 1,
+      });
+      const page = orders.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        items: await this.views.summaries(tx, organizationId, page),
+        ...(orders.length > limit && last && { next_cursor: encodeCursor(last) }),
+      };
+    });
+  }
+
+  /** Why an order failed, object by object. @throws not_found */
+  failures(caller: Caller, target: Target): Promise<FailureReport> {
+    return this.read(caller, async (tx) => {
+      const order = await this.target(tx, caller, target);
+      const { state } = await this.views.status(tx, order);
+      const rows = await rejectedOfOrder(tx, order.organizationId, order.id, MAX_REJECTED + 1);
+      return {
+        order_id: order.id,
+        state,
+        ...(order.failedAt && { failed_at: order.failedAt.toISOString() }),
+        failures: rows.slice(0, MAX_REJECTED).map(toFailure),
+        truncated: rows.length > MAX_REJECTED,
+      };
+    });
+  }
+
+  private target(tx: Transaction, caller: Caller, { order_id, study_uid }: Target): Promise<Order> {
+    return order_id === undefined
+      ? this.orders.newestOfStudy(tx, caller, 'orders:read', study_uid!)
+      : this.orders.find(tx, caller, 'orders:read', order_id);
+  }
+
+  private read<T>({ principal }: Caller, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.database.readOrganization(principal.organizationId, work);
+  }
+}
+
+function toFailure({ parentId, size, rejectedAt, ...row }: RejectedRow): FailureReport['failures'][number] {
+  const { uploadId, name, rule, message, place } = row;
+  return {
+    upload_id: uploadId,
+    ...(name !== null && { name }),
+    rule,
+    message,
+    ...(place !== null && { where: place }),
+    ...(size !== null && { size: Number(size) }),
+    rejected_at: rejectedAt.toISOString(),
+    ...(parentId !== null && { archive_upload_id: parentId }),
+  };
+}

@@ -1,0 +1,113 @@
+import { Injectable } from '@nestjs/common';
+import type { Order } from '../../generated/prisma/client.js';
+import type { Transaction } from '../../platform/database/database.service.js';
+import type { EffectiveAttributes } from '../metadata/effective.js';
+import { OverlaysService } from '../metadata/overlays.service.js';
+import type { OrderDetail, OrderPage, OrderStatus } from './ingestion.schemas.js';
+import { countsOfOrders, studiesOfOrders, type StudyRow } from './order.rows.js';
+import { type OrderState, orderState, type UploadCounts } from './order-state.js';
+import { MAX_REJECTED, rejectedOfOrder, type RejectedRow } from './rejected.rows.js';
+
+/** An order as it stands: everything the views are made of. */
+interface Standing {
+  order: Order;
+  state: OrderState;
+  counts: UploadCounts;
+  studies: StudyRow[];
+  missing: string[];
+  attributes: EffectiveAttributes;
+}
+
+/** Puts together what callers see of orders. A fixed number of statements, whatever the number of orders. */
+@Injectable()
+export class OrderViews {
+  constructor(private readonly overlays: OverlaysService) {}
+
+  async state(tx: Transaction, order: Order): Promise<Standing> {
+    return (await this.stand(tx, order.organizationId, [order]))[0]!;
+  }
+
+  async status(tx: Transaction, order: Order): Promise<OrderStatus> {
+    return toStatus(
+      await this.state(tx, order),
+      await rejectedOfOrder(tx, order.organizationId, order.id, MAX_REJECTED),
+    );
+  }
+
+  async detail(tx: Transaction, order: Order): Promise<OrderDetail> {
+    const { organizationId, id: orderId } = order;
+    const standing = await this.state(tx, order);
+    const rejected = await rejectedOfOrder(tx, organizationId, orderId, MAX_REJECTED);
+    const volumes = await tx.volume.findMany({ where: { organizationId, orderId }, orderBy: { id: 'asc' } });
+    return {
+      ...toStatus(standing, rejected),
+      origin: order.origin,
+      created_at: order.createdAt.toISOString(),
+      ...(order.closedAt && { closed_at: order.closedAt.toISOString() }),
+      volumes: volumes.map(({ id, dimensions, volumes, niftiUploadId }) => ({
+        volume_id: id,
+        dimensions,
+        volumes,
+        upload_id: niftiUploadId,
+      })),
+      attributes: standing.attributes,
+    };
+  }
+
+  async summaries(tx: Transaction, organizationId: string, orders: Order[]): Promise<OrderPage['items']> {
+    const standings = await this.stand(tx, organizationId, orders);
+    return standings.map(({ order, state, studies, counts, missing }) => ({
+      order_id: order.id,
+      origin: order.origin,
+      state,
+      study_uids: studies.map(({ studyUid }) => studyUid),
+      counts,
+      missing_metadata: missing,
+      created_at: order.createdAt.toISOString(),
+    }));
+  }
+
+  private async stand(tx: Transaction, organizationId: string, orders: Order[]): Promise<Standing[]> {
+    const ids = orders.map(({ id }) => id);
+    const counts = await countsOfOrders(tx, organizationId, ids);
+    const studies = await studiesOfOrders(tx, organizationId, ids);
+    const overlays = await this.overlays.ofOrders(tx, organizationId, ids);
+    const required = await this.overlays.required(tx, organizationId);
+    return orders.map((order): Standing => {
+      const own = studies.get(order.id) ?? [];
+      const tags = own.map(({ attributes }) => attributes);
+      const attributes = this.overlays.effective(overlays.get(order.id), tags);
+      const missing = this.overlays.missing(required, attributes);
+      const counted = counts.get(order.id)!;
+      const submissionOpen = own.some(({ state }) => state === 'open');
+      const state = orderState({ counts: counted, submissionOpen, missing, closed: order.closedAt !== null });
+      return { order, state, counts: counted, studies: own, missing, attributes };
+    });
+  }
+}
+
+function toStatus(
+  { order, state, counts, studies, missing }: Standing,
+  rejected: RejectedRow[],
+): OrderStatus {
+  const last = studies.toSorted((a, b) => b.lastLandedAt.getTime() - a.lastLandedAt.getTime())[0];
+  const closing = studies.filter((study) => study.state === 'open').map(({ closesAt }) => closesAt.getTime());
+  return {
+    order_id: order.id,
+    state,
+    study_uids: studies.map(({ studyUid }) => studyUid),
+    ...(last && {
+      submission: { study_uid: last.studyUid, generation: last.generation, state: last.state },
+    }),
+    ...(closing.length > 0 && { closes_at: new Date(Math.max(...closing)).toISOString() }),
+    counts,
+    missing_metadata: missing,
+    rejected: rejected.map(({ uploadId, name, rule, message, place }) => ({
+      upload_id: uploadId,
+      ...(name !== null && { name }),
+      rule,
+      message,
+      ...(place !== null && { where: place }),
+    })),
+  };
+}

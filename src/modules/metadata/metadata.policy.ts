@@ -1,0 +1,5 @@
+import { defineOperations } from '../../platform/authorization/operations.js';
+
+defineOperations({
+  'metadata:write': { subject: 'Order', scope: 'metadata:write', audited: 'transaction' },
+});

@@ -1,0 +1,77 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { Clock } from '../../platform/clock/clock.js';
+import { DatabaseService } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
+import { causeForLog } from '../../platform/logging/cause-for-log.js';
+import { AuditService } from '../audit/audit.service.js';
+import { OutboxService } from '../events/outbox.service.js';
+import { lockStudies } from './study.rows.js';
+import { BACKLOG_LIMIT_MS } from './submission.js';
+
+const BATCH = 500;
+
+interface Due {
+  id: string;
+  organization_id: string;
+}
+
+/**
+ * Closes the submissions whose idle time is over, and says that their studies are ready. Never before its organization's
+ * uploads that landed in time are verified, up to a limit.
+ */
+@Injectable()
+export class SubmissionCloser {
+  private readonly logger = new Logger(SubmissionCloser.name);
+
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly outbox: OutboxService,
+    private readonly audit: AuditService,
+    private readonly clock: Clock,
+  ) {}
+
+  async closeDue(): Promise<void> {
+    const now = this.clock.now();
+    const rows = await this.database.outside.$queryRaw<Due[]>`
+      SELECT * FROM reconcile_due_submissions(${now}::timestamptz, ${new Date(now.getTime() - BACKLOG_LIMIT_MS)}::timestamptz,
+                                              ${BATCH}::int)`;
+    for (const { id, organization_id: organizationId } of rows)
+      // One study's trouble must not keep the others open; the next pass tries again.
+      await this.database
+        .withOrganizationSql(organizationId, (tx) => this.close(tx, organizationId, id, now))
+        .catch((error: unknown) => {
+          this.logger.warn({ organizationId, cause: causeForLog(error) }, 'a submission was not closed');
+        });
+  }
+
+  private async close(tx: SqlTransaction, organizationId: string, id: string, now: Date): Promise<void> {
+    const [study] = await tx.$queryRaw<{ id: string; uid: string }[]>`
+      SELECT st.id, st.study_instance_uid AS uid FROM submission s
+      JOIN study st ON st.organization_id = s.organization_id AND st.id = s.study_id
+      WHERE s.organization_id = ${organizationId}::uuid AND s.id = ${id}::uuid`;
+    if (!study) return;
+    await lockStudies(tx, organizationId, [study.uid]); // an instance that is joining now opens it again, or is in it
+    const [closed] = await tx.$queryRaw<{ generation: number }[]>`
+      UPDATE submission SET state = 'closed', closed_at = ${now}::timestamptz
+      WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid AND state = 'open' AND closes_at <= ${now}::timestamptz
+      RETURNING generation`;
+    if (!closed) return;
+    const { generation } = closed;
+    const orders = await tx.$queryRaw<{ id: string }[]>`
+      SELECT order_id AS id FROM order_study
+      WHERE organization_id = ${organizationId}::uuid AND study_id = ${study.id}::uuid ORDER BY created_at DESC, order_id`;
+    const order_ids = orders.map(({ id }) => id);
+    await this.outbox.emit(tx, organizationId, [
+      { type: 'study.ready', data: { study_uid: study.uid, generation, order_ids } },
+    ]);
+    await this.audit.record<'studies:close'>(tx, {
+      organizationId,
+      actor: { kind: 'system', id: 'reconciler' },
+      action: 'studies:close',
+      outcome: 'success',
+      resource: { type: 'Study', id: study.id },
+      studyRef: study.id,
+      detail: { generation },
+    });
+  }
+}

@@ -1,0 +1,11 @@
+import { defineOperations } from '../../platform/authorization/operations.js';
+
+defineOperations({
+  'uploads:issue': { subject: 'Upload', scope: 'uploads:write', audited: 'transaction' },
+  'uploads:complete': { subject: 'Upload', scope: 'uploads:write', audited: 'transaction' },
+  'uploads:read': { subject: 'Upload', scope: 'uploads:read', audited: 'response' },
+  'uploads:download': { subject: 'Upload', scope: 'uploads:read', audited: 'transaction' },
+  /** No route: whether an upload may replace what others uploaded to the same study (docs/adr/0012). */
+  'uploads:replace': { subject: 'Upload', scope: 'studies:write', audited: 'never' },
+  'uploads:notify': { subject: 'Upload', audited: 'transaction' },
+});

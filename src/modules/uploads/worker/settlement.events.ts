@@ -1,0 +1,47 @@
+import type { AuditEntry } from '../../audit/audit.events.js';
+import type { AcceptedVerdict, Verdict } from './content.js';
+import type { Settled } from './settlement.service.js';
+
+/** The events of a settlement. An archive has one for all its entries, and one more for each that was refused. */
+export function eventsOf(
+  organizationId: string,
+  verified: AcceptedVerdict[],
+  { registered, rejected }: Settled,
+): AuditEntry[] {
+  const event = (
+    { origin }: Verdict,
+    uploadId: string,
+    entry: Pick<AuditEntry, 'action' | 'detail' | 'studyRef'>,
+  ): AuditEntry => ({
+    organizationId,
+    actor: { kind: 'system', id: 'worker' },
+    outcome: 'success',
+    resource: { type: 'Upload', id: uploadId },
+    origin,
+    ...entry,
+  });
+  const isEntry = ({ verdict, uploadId }: Settled['registered'][number]) => verdict.uploadId !== uploadId;
+  const entries = new Map<string, number>();
+  for (const one of registered.filter(isEntry))
+    entries.set(one.verdict.uploadId, (entries.get(one.verdict.uploadId) ?? 0) + 1);
+  return [
+    ...verified.map((verdict) =>
+      event(verdict, verdict.uploadId, {
+        action: 'uploads:verify',
+        detail: { size: verdict.outcome.size, attempt: verdict.copy.attempt },
+      }),
+    ),
+    ...registered
+      .filter((one) => !isEntry(one))
+      .map(({ verdict, uploadId, studyId, duplicate }) =>
+        event(verdict, uploadId, {
+          action: 'uploads:register',
+          ...(studyId && { studyRef: studyId }),
+          detail: { duplicate, ...(entries.has(uploadId) && { entries: entries.get(uploadId)! }) },
+        }),
+      ),
+    ...rejected.map(({ verdict, uploadId, rejection }) =>
+      event(verdict, uploadId, { action: 'uploads:reject', detail: { rule: rejection.rule } }),
+    ),
+  ];
+}

@@ -82,7 +82,7 @@ describe('readGradients refuses', () => {
         const rows = [0, 1, 2].map((axis) => volumes.map(([, xyz]) => xyz[axis]).join(' '));
         expect(readGradients(text(bValues.join(' ')), text(rows.join('\n')), volumes.length)).toEqual({
           ok: true,
-          bValues: bValues.map((value) => value),
+          bValues: bValues.map((value) => value + 0), // written, -0 is 0
         });
       }),
     );

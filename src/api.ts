@@ -17,6 +17,7 @@ import { readRouteTable, type Route } from './platform/http/route-table.js';
 import { createHttpAdapter } from './platform/http/server.js';
 import { validationPipe } from './platform/http/validation.js';
 import { createLogger, NestLogger } from './platform/logging/nest-logger.js';
+import { StorageService } from './platform/storage/storage.service.js';
 
 export interface Api {
   app: NestFastifyApplication;
@@ -76,6 +77,7 @@ function admitBeforeBody(server: FastifyInstance, routes: Route[], guard: Authen
 export async function runApi(config: ConfigValues): Promise<NestFastifyApplication> {
   const { app } = await createApi(config, { documentation: true });
   await app.get(DatabaseService).assertConfined();
+  await app.get(StorageService).assertEncrypted();
   await app.get(SigningKeysService).current();
   if (config.METRICS_PORT !== undefined) await startMetricsServer(config.HOST, config.METRICS_PORT);
   await app.listen(config.PORT, config.HOST);

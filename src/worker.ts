@@ -4,6 +4,7 @@ import type { ConfigValues } from './platform/config/config.schema.js';
 import { DatabaseService } from './platform/database/database.service.js';
 import { startMetricsServer } from './platform/health/metrics-server.js';
 import { createLogger, NestLogger } from './platform/logging/nest-logger.js';
+import { StorageService } from './platform/storage/storage.service.js';
 import { WorkerModule } from './worker.module.js';
 
 /** The worker process: verifies uploads, reconciles ledger and bucket. */
@@ -14,6 +15,7 @@ export async function runWorker(config: ConfigValues): Promise<INestApplicationC
     abortOnError: false,
   });
   await app.get(DatabaseService).assertConfined();
+  await app.get(StorageService).assertEncrypted();
   if (config.METRICS_PORT !== undefined) await startMetricsServer(config.HOST, config.METRICS_PORT);
   return app;
 }

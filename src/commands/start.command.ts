@@ -106,6 +106,7 @@ async function settle(secrets: LocalSecrets): Promise<Settings> {
     s3.S3_ENDPOINT = `http://127.0.0.1:${parts.s3.port}`;
     s3.S3_ACCESS_KEY_ID = parts.s3.accessKeyId;
     s3.S3_SECRET_ACCESS_KEY = parts.s3.secretAccessKey;
+    s3.S3_REQUIRE_ENCRYPTION = given.S3_REQUIRE_ENCRYPTION || 'false'; // ours encrypts nothing: the disk has to
   }
   const baseUrl = `http://127.0.0.1:${port}`;
   const environment: NodeJS.ProcessEnv = {

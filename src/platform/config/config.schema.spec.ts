@@ -53,6 +53,9 @@ describe('a configuration', () => {
     ['RATE_LIMIT_PER_MINUTE', '0'],
     ['CREDENTIAL_FAILURES_PER_MINUTE', '1.5'],
     ['METRICS_PORT', '0'],
+    ['S3_SIGN_ABSENT_HEADERS', 'yes'],
+    ['S3_REQUIRE_ENCRYPTION', '1'],
+    ['STORAGE_EVENTS_SECRET', 'x'.repeat(31)],
   ])('with %s=%s names that variable, why, and never its value', (name, value) => {
     const problems = problemsOf({ ...COMPLETE, [name]: value });
     expect(problems).toHaveLength(1);
@@ -80,6 +83,14 @@ describe('a configuration', () => {
     expect(parseConfig(COMPLETE)).toMatchObject({ TRUST_PROXY: false, HOST: '127.0.0.1', CORS_ORIGINS: [] });
   });
 
+  it.each([
+    ['S3_SIGNER_ACCESS_KEY_ID', 'S3_SIGNER_SECRET_ACCESS_KEY'],
+    ['S3_SIGNER_SECRET_ACCESS_KEY', 'S3_SIGNER_ACCESS_KEY_ID'],
+  ])('with %s needs %s too', (name, other) => {
+    expect(problemsOf({ ...COMPLETE, [name]: 'given' })).toEqual([`${other} is required`]);
+    expect(problemsOf({ ...COMPLETE, [name]: 'given', [other]: 'too' })).toEqual([]);
+  });
+
   it('reads lists, and proxies as switch, hops or addresses', () => {
     expect(parseConfig({ ...COMPLETE, CORS_ORIGINS: 'https://a, https://b,' }).CORS_ORIGINS).toEqual([
       'https://a',
@@ -99,5 +110,42 @@ describe('a configuration', () => {
 
   it('drops the slash at the end of an endpoint', () => {
     expect(parseConfig(COMPLETE).S3_ENDPOINT).toBe('https://s3.example');
+  });
+});
+
+describe('in production', () => {
+  const production = { ...COMPLETE, NODE_ENV: 'production' };
+
+  it.each([
+    'https://api.example',
+    'http://localhost:8080',
+    'http://127.0.0.1:3000',
+    'http://127.9.9.9',
+    'http://[::1]:3000',
+  ])('callers may come to %s', (PUBLIC_URL) => {
+    expect(problemsOf({ ...production, PUBLIC_URL })).toEqual([]);
+    expect(problemsOf({ ...production, S3_PUBLIC_ENDPOINT: PUBLIC_URL })).toEqual([]);
+  });
+
+  it.each([
+    'http://api.example',
+    'http://10.0.0.1',
+    'http://localhost.example',
+    'http://127.0.0.1.example',
+    'http://0.0.0.0:3000',
+  ])('they may not come to %s, which is no TLS', (PUBLIC_URL) => {
+    expect(problemsOf({ ...production, PUBLIC_URL })).toEqual(['PUBLIC_URL: must be https in production']);
+    expect(problemsOf({ ...production, S3_PUBLIC_ENDPOINT: PUBLIC_URL })).toEqual([
+      'S3_PUBLIC_ENDPOINT: must be https in production',
+    ]);
+    expect(problemsOf({ ...COMPLETE, PUBLIC_URL, S3_PUBLIC_ENDPOINT: PUBLIC_URL })).toEqual([]);
+  });
+
+  it('the bucket has to encrypt unless somebody says otherwise; elsewhere the other way round', () => {
+    const required = (environment: NodeJS.ProcessEnv) => parseConfig(environment).S3_REQUIRE_ENCRYPTION;
+    expect(required(production)).toBe(true);
+    expect(required({ ...production, S3_REQUIRE_ENCRYPTION: 'false' })).toBe(false);
+    expect(required(COMPLETE)).toBe(false);
+    expect(required({ ...COMPLETE, NODE_ENV: 'test', S3_REQUIRE_ENCRYPTION: 'true' })).toBe(true);
   });
 });

@@ -23,8 +23,12 @@ const trustProxy = z
     return (_address: string, hop: number) => hop < Number(value);
   });
 
-/** The configuration of the API and worker processes, one variable a field. docs/operations.md lists them. */
-export const configSchema = z.object({
+/** Hosts that no network lies before: what goes there needs no TLS. */
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+const fields = z.object({
+  /** `production` turns on what must not be missing there: TLS before the callers, encryption behind the bucket. */
+  NODE_ENV: z.string().optional(),
   PORT: z.coerce.number().int().min(0).max(65535).default(3000),
   HOST: z.string().min(1).default('127.0.0.1'),
   /** What callers reach us by: issuer and audience of tokens, base of share links. */
@@ -59,6 +63,15 @@ export const configSchema = z.object({
   S3_ACCESS_KEY_ID: z.string().min(1),
   S3_SECRET_ACCESS_KEY: z.string().min(1),
   S3_FORCE_PATH_STYLE: flag.default(true),
+  /** Credentials that presigned URLs are signed with; absent, the process's own. */
+  S3_SIGNER_ACCESS_KEY_ID: z.string().min(1).optional(),
+  S3_SIGNER_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  /** For Ceph RGW, which obeys headers nobody signed: names them in the signature of a PUT as absent. */
+  S3_SIGN_ABSENT_HEADERS: flag.default(false),
+  /** Refuse to start before a bucket without default encryption. In production true unless set. */
+  S3_REQUIRE_ENCRYPTION: flag.default(false),
+  /** What notifications of the bucket must show. Absent, none are taken. */
+  STORAGE_EVENTS_SECRET: z.string().min(32).optional(),
 
   WORKER_CONCURRENCY: positive(24),
   RECONCILE_INTERVAL_MS: positive(2000),
@@ -69,6 +82,24 @@ export const configSchema = z.object({
   CREDENTIAL_FAILURES_PER_MINUTE: positive(30),
   /** Prometheus metrics on a port of their own; absent, they are at /metrics of the API. */
   METRICS_PORT: z.coerce.number().int().min(1).max(65535).optional(),
+});
+
+/** The configuration of the API and worker processes, one variable a field. docs/operations.md lists them. */
+export const configSchema = fields.superRefine((config, context) => {
+  const signer = ['S3_SIGNER_ACCESS_KEY_ID', 'S3_SIGNER_SECRET_ACCESS_KEY'] as const;
+  const missing = signer.filter((name) => config[name] === undefined);
+  if (missing.length === 1)
+    context.addIssue({
+      code: 'custom',
+      path: missing,
+      message: 'goes with the other half of the credential',
+    });
+  if (config.NODE_ENV !== 'production') return;
+  for (const name of ['PUBLIC_URL', 'S3_PUBLIC_ENDPOINT'] as const) {
+    const url = config[name] === undefined ? undefined : new URL(config[name]);
+    if (url?.protocol === 'http:' && !LOOPBACK.test(url.hostname))
+      context.addIssue({ code: 'custom', path: [name], message: 'must be https in production' });
+  }
 });
 
 /** Typed configuration; also the injection token. */
@@ -85,7 +116,8 @@ export class ConfigError extends Error {
 /** Reads the environment; empty variables count as absent. Throws {@link ConfigError}. */
 export function parseConfig(environment: NodeJS.ProcessEnv): ConfigValues {
   const present = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const result = configSchema.safeParse(present);
+  const byDefault = { S3_REQUIRE_ENCRYPTION: String(present.NODE_ENV === 'production') };
+  const result = configSchema.safeParse({ ...byDefault, ...present });
   if (result.success) return result.data;
   throw new ConfigError(
     result.error.issues.map((issue) => {

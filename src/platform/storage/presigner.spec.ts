@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { type ConfigValues, parseConfig } from '../config/config.schema.js';
+import { canonicalQuery, deriveSigningKey, hmac, scopeOf, stringToSign } from '../embedded/s3/sigv4.js';
+import { ABSENT_HEADERS } from './absent-headers-signer.js';
 import { Presigner, URL_LIFETIME_SECONDS } from './presigner.js';
 
 const KEY = 'staging/01890a5d-ac96-774b-bcce-b302099a8057/01890a5d-ac96-774b-bcce-b302099a8058';
@@ -83,6 +85,20 @@ describe.each([
     });
   });
 
+  it('for a PUT of any size signs no length', async () => {
+    const { url, headers } = await new Presigner(config).put(KEY, undefined, NOW);
+    const theirs = await officialUrl(
+      official(config),
+      new PutObjectCommand({ Bucket: config.S3_BUCKET, Key: KEY }),
+      ['host'],
+    );
+    expect(new URL(url).searchParams.get('X-Amz-Signature')).toBe(
+      new URL(theirs).searchParams.get('X-Amz-Signature'),
+    );
+    expect(new URL(url).searchParams.get('X-Amz-SignedHeaders')).toBe('host');
+    expect(headers).toEqual({});
+  });
+
   it('for a GET is the official client’s, signature included', async () => {
     const { url } = await new Presigner(config).get(KEY, '0001.dcm', NOW);
     const command = new GetObjectCommand({
@@ -123,5 +139,56 @@ describe('a signature', () => {
     const together = await Promise.all(keys.map((key) => presigner.put(key, 1, NOW)));
     for (const [index, key] of keys.entries())
       expect((await new Presigner(configOf()).put(key, 1, NOW)).url).toBe(together[index]!.url);
+  });
+
+  it('is by the signer’s own credential when there is one', async () => {
+    const signer = {
+      S3_SIGNER_ACCESS_KEY_ID: 'SIGNER',
+      S3_SIGNER_SECRET_ACCESS_KEY: 'another secret of forty characters......',
+    };
+    const own = { S3_ACCESS_KEY_ID: 'SIGNER', S3_SECRET_ACCESS_KEY: signer.S3_SIGNER_SECRET_ACCESS_KEY };
+    for (const sign of [
+      (presigner: Presigner) => presigner.put(KEY, 1, NOW),
+      (presigner: Presigner) => presigner.get(KEY, '1.dcm', NOW),
+    ]) {
+      const { url } = await sign(new Presigner(configOf(signer)));
+      expect(url).toBe((await sign(new Presigner(configOf(own)))).url);
+      expect(new URL(url).searchParams.get('X-Amz-Credential')).toMatch(/^SIGNER\//);
+    }
+  });
+
+  it('names absent headers of a PUT on demand, and is another one for that', async () => {
+    const changes = { S3_SIGN_ABSENT_HEADERS: 'true' };
+    const { url, headers } = await new Presigner(configOf(changes)).put(KEY, 1, NOW);
+    const names = new URL(url).searchParams.get('X-Amz-SignedHeaders')!.split(';');
+    expect(names).toEqual([...ABSENT_HEADERS, 'content-length', 'host'].sort());
+    expect(headers).toEqual({ 'content-length': '1' });
+    expect(await signatureOf((presigner) => presigner.put(KEY, 1, NOW), changes)).not.toBe(
+      await signatureOf((presigner) => presigner.put(KEY, 1, NOW)),
+    );
+    expect(await signatureOf((presigner) => presigner.get(KEY, '1.dcm', NOW), changes)).toBe(
+      await signatureOf((presigner) => presigner.get(KEY, '1.dcm', NOW)),
+    );
+  });
+
+  it('over absent headers is what SigV4 makes of a canonical request without their lines', async () => {
+    const { url } = await new Presigner(configOf({ S3_SIGN_ABSENT_HEADERS: 'true' })).put(KEY, 1, NOW);
+    const { searchParams, pathname } = new URL(url);
+    const signature = searchParams.get('X-Amz-Signature')!;
+    searchParams.delete('X-Amz-Signature');
+    const names = searchParams.get('X-Amz-SignedHeaders')!.split(';');
+    const canonical = [
+      'PUT',
+      pathname,
+      canonicalQuery([...searchParams]),
+      'content-length:1',
+      'host:127.0.0.1:9000',
+      '',
+      names.join(';'),
+      'UNSIGNED-PAYLOAD',
+    ].join('\n');
+    const key = deriveSigningKey('wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY', '20260304', 'us-east-1', 's3');
+    const scope = scopeOf('20260304T050607Z', 'us-east-1', 's3');
+    expect(signature).toBe(hmac(key, stringToSign('20260304T050607Z', scope, canonical)).toString('hex'));
   });
 });

@@ -1,6 +1,7 @@
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
 import type { ConfigValues } from '../config/config.schema.js';
+import { AbsentHeadersSigner } from './absent-headers-signer.js';
 
 export interface SignedRequest {
   url: string;
@@ -20,7 +21,7 @@ const SIGNED_HEADERS = new Set(['host', 'content-length', 'content-type']);
  * client's middleware for each URL, which is ten times slower; one exam may need 5,000 of them.
  */
 export class Presigner {
-  private readonly signer: S3RequestPresigner;
+  private readonly signers: Record<SignedRequest['method'], Pick<S3RequestPresigner, 'presign'>>;
   private readonly base: { protocol: string; hostname: string; port?: number };
   private readonly pathPrefix: string;
 
@@ -34,16 +35,27 @@ export class Presigner {
     };
     const path = endpoint.pathname.replace(/\/$/, '');
     this.pathPrefix = virtualHost ? path : `${path}/${config.S3_BUCKET}`;
-    this.signer = new S3RequestPresigner({
+    const options = {
+      service: 's3',
       region: config.S3_REGION,
-      credentials: { accessKeyId: config.S3_ACCESS_KEY_ID, secretAccessKey: config.S3_SECRET_ACCESS_KEY },
+      credentials: {
+        accessKeyId: config.S3_SIGNER_ACCESS_KEY_ID ?? config.S3_ACCESS_KEY_ID,
+        secretAccessKey: config.S3_SIGNER_SECRET_ACCESS_KEY ?? config.S3_SECRET_ACCESS_KEY,
+      },
       sha256: NodeSha256,
-    });
+      uriEscapePath: false,
+      applyChecksum: false,
+    };
+    const signer = new S3RequestPresigner(options);
+    this.signers = {
+      GET: signer,
+      PUT: config.S3_SIGN_ABSENT_HEADERS ? new AbsentHeadersSigner(options) : signer,
+    };
   }
 
-  /** One PUT on one key, `size` bytes exactly: the length is signed. */
-  async put(key: string, size: number, now: Date): Promise<SignedRequest> {
-    return this.sign('PUT', key, { 'content-length': String(size) }, {}, now);
+  /** One PUT on one key, of `size` bytes exactly, whose number is signed; of any size when it is not known. */
+  async put(key: string, size: number | undefined, now: Date): Promise<SignedRequest> {
+    return this.sign('PUT', key, size === undefined ? {} : { 'content-length': String(size) }, {}, now);
   }
 
   /** One GET on one key, always as a download of a harmless type: the bytes are the uploader's. */
@@ -63,7 +75,7 @@ export class Presigner {
     now: Date,
   ): Promise<SignedRequest> {
     const path = `${this.pathPrefix}/${key}`; // keys are ids and slashes only: nothing to escape
-    const signed = await this.signer.presign(
+    const signed = await this.signers[method].presign(
       { ...this.base, method, path, query, headers: { ...headers } },
       { expiresIn: URL_LIFETIME_SECONDS, signingDate: now, signableHeaders: SIGNED_HEADERS },
     );

@@ -1,15 +1,19 @@
+import type { Readable } from 'node:stream';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import {
   CopyObjectCommand,
   DeleteObjectsCommand,
+  GetBucketEncryptionCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { CONFIG } from '../config/config.module.js';
-import type { ConfigValues } from '../config/config.schema.js';
+import { ConfigError, type ConfigValues } from '../config/config.schema.js';
+import { exactly } from './exactly.js';
 import { Presigner, type SignedRequest } from './presigner.js';
 
 /** An object as the bucket reports it. */
@@ -25,6 +29,10 @@ const MAX_KEYS_PER_DELETE = 1000;
 /** Longest a request may go without an answer, in milliseconds. */
 const REQUEST_LIMIT_MS = 180_000;
 
+/** The client warns on the console of what it then throws as well. */
+const ignore = (): void => undefined;
+const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
+
 /** The bucket. Everything but presigning is network I/O: never call it inside a database transaction. */
 @Injectable()
 export class StorageService implements OnApplicationShutdown {
@@ -32,7 +40,7 @@ export class StorageService implements OnApplicationShutdown {
   private readonly presigner: Presigner;
   private readonly bucket: string;
 
-  constructor(@Inject(CONFIG) config: ConfigValues) {
+  constructor(@Inject(CONFIG) private readonly config: ConfigValues) {
     this.bucket = config.S3_BUCKET;
     this.presigner = new Presigner(config);
     this.client = new S3Client({
@@ -40,6 +48,7 @@ export class StorageService implements OnApplicationShutdown {
       region: config.S3_REGION,
       forcePathStyle: config.S3_FORCE_PATH_STYLE,
       credentials: { accessKeyId: config.S3_ACCESS_KEY_ID, secretAccessKey: config.S3_SECRET_ACCESS_KEY },
+      logger: SILENT,
       // Otherwise the CRC of an empty body is computed for requests that stream one later.
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
@@ -55,7 +64,8 @@ export class StorageService implements OnApplicationShutdown {
     });
   }
 
-  presignPut(key: string, size: number, now: Date): Promise<SignedRequest> {
+  /** @param size in bytes, which the caller then has to send exactly; undefined allows any */
+  presignPut(key: string, size: number | undefined, now: Date): Promise<SignedRequest> {
     return this.presigner.put(key, size, now);
   }
 
@@ -137,6 +147,71 @@ export class StorageService implements OnApplicationShutdown {
     }
   }
 
+  /**
+   * The object's bytes from `start` up to but not including `end`, as they stream, and the size of the whole object.
+   * Undefined when there is none. An `end` past the last byte is fine; a `start` past it is the bucket's InvalidRange.
+   * Whoever does not read the bytes to their end has to destroy them.
+   */
+  async readRange(
+    key: string,
+    start: number,
+    end: number,
+  ): Promise<{ size: number; bytes: Readable } | undefined> {
+    if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start < end))
+      throw new RangeError(`There are no bytes from ${start} to ${end}.`);
+    try {
+      const Range = `bytes=${start}-${end - 1}`;
+      const found = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key, Range }));
+      const bytes = found.Body as Readable;
+      const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(found.ContentRange ?? '') ?? [];
+      if (first === String(start)) return { size: Number(size), bytes };
+      bytes.destroy();
+      throw new Error('The bucket answered with another range.');
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Writes an object of `size` bytes as they stream. A body of another length is an error and leaves nothing; what the
+   * body throws is thrown.
+   */
+  async write(key: string, body: AsyncIterable<Uint8Array>, size: number): Promise<void> {
+    const abort = new AbortController();
+    const source = exactly(body, size);
+    let failure: unknown;
+    // The client pipes the body and does not look for its errors: it would wait for an answer to half a request.
+    source.on('error', (error) => {
+      failure ??= error;
+      abort.abort();
+    });
+    try {
+      // A body may take its time, so long as it moves: the socket's own limit holds.
+      await this.client.send(this.putCommand(key, source, size), {
+        abortSignal: abort.signal,
+        requestTimeout: 0,
+      });
+    } catch (error) {
+      throw failure ?? error;
+    } finally {
+      source.destroy();
+    }
+  }
+
+  async writeBytes(key: string, bytes: Uint8Array): Promise<void> {
+    await this.client.send(this.putCommand(key, bytes, bytes.length));
+  }
+
+  /** Deletes all that lies under a prefix, which ends with a slash. Returns what the bucket kept. */
+  async deletePrefix(prefix: string): Promise<Set<string>> {
+    if (!/^[^/].*\/$/.test(prefix)) throw new RangeError('A prefix to delete must end with a slash.');
+    const kept = new Set<string>();
+    for await (const page of this.list(prefix))
+      for (const key of await this.delete(page.map(({ key }) => key))) kept.add(key);
+    return kept;
+  }
+
   /** Deletes the keys; those that are not there count as deleted. Returns what the bucket kept (an object lock, say). */
   async delete(keys: string[]): Promise<Set<string>> {
     const kept = new Set<string>();
@@ -152,6 +227,48 @@ export class StorageService implements OnApplicationShutdown {
   /** Throws when the bucket cannot be reached. */
   async ping(): Promise<void> {
     await this.client.send(new HeadBucketCommand({ Bucket: this.bucket }), { requestTimeout: 2_000 });
+  }
+
+  /** The algorithm every object of the bucket is encrypted with unless its writer says otherwise, if any. */
+  async encryption(): Promise<string | undefined> {
+    try {
+      const found = await this.client.send(new GetBucketEncryptionCommand({ Bucket: this.bucket }));
+      // Ceph RGW 16.2 does not know the question, and answers another one with 200: only a rule counts.
+      const rules = found.ServerSideEncryptionConfiguration?.Rules ?? [];
+      return rules[0]?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm;
+    } catch (error) {
+      if ((error as Error).name === 'ServerSideEncryptionConfigurationNotFoundError') return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws ConfigError when the bucket has to encrypt what lies in it, and does not say that it does */
+  async assertEncrypted(): Promise<void> {
+    if (!this.config.S3_REQUIRE_ENCRYPTION) return;
+    const found = await this.encryption().catch((error: unknown) => {
+      const { name, $metadata } = error as { name: string; $metadata?: { httpStatusCode?: number } };
+      const status = $metadata?.httpStatusCode ?? 503;
+      if (status >= 500 && status !== 501) throw error; // the bucket is away, which is nobody's configuration
+      throw new ConfigError([
+        `S3_REQUIRE_ENCRYPTION: the bucket ${this.bucket} does not tell whether it encrypts (${name}). Allow ` +
+          's3:GetEncryptionConfiguration, or set this variable to false where the disks below it are encrypted',
+      ]);
+    });
+    if (!found)
+      throw new ConfigError([
+        `S3_REQUIRE_ENCRYPTION: the bucket ${this.bucket} has no default encryption. Give it one, or set this ` +
+          'variable to false where the disks below it are encrypted',
+      ]);
+  }
+
+  private putCommand(key: string, body: Readable | Uint8Array, size: number): PutObjectCommand {
+    return new PutObjectCommand({
+      Bucket: this.bucket,
+      Key: key,
+      Body: body,
+      ContentLength: size,
+      ContentType: 'application/octet-stream',
+    });
   }
 
   onApplicationShutdown(): void {

@@ -16,7 +16,7 @@ describeS3Contract({
     encryptionHeader: true,
     conditionalCopy: true,
     conditionalComplete: true,
-    bucketEncryption: true,
+    bucketEncryption: false,
     refusesUnsignedHeaders: true,
     refusesFuture: true,
     missingLength: true,

@@ -14,6 +14,7 @@ import {
   uniqueName,
 } from './s3-target.js';
 import { type Session, describeSignatures } from './signature-contract.js';
+import { describeStorage } from './storage-contract.js';
 
 const MIB = 1024 * 1024;
 const LARGE_MIB = 1024;
@@ -36,6 +37,7 @@ export function describeS3Contract(target: S3Target): void {
     describeObjects(target.capabilities, () => session);
     describeListing(() => session);
     describeMultipart(target.capabilities, () => session);
+    describeStorage(() => session);
 
     it('streams 1 GB in and out, in flat memory where that can be measured', async () => {
       const measured = await target.startMeasured?.();

@@ -21,11 +21,11 @@ export interface S3Capabilities {
   conditionalCopy: boolean;
   /** Honours If-None-Match when a multipart upload completes. */
   conditionalComplete: boolean;
-  /** Stores a bucket's default encryption. */
+  /** Has a default encryption of buckets. A server without must not pretend to. */
   bucketEncryption: boolean;
   /**
-   * Refuses x-amz-* headers that were not signed. A server that does not lets the holder of any presigned PUT read what
-   * the signer can read (by x-amz-copy-source): it needs a proxy before it that strips or refuses them.
+   * Refuses x-amz-* headers that were not signed. On a server that does not, the holder of any presigned PUT could read
+   * what the signer can read (by x-amz-copy-source): the contract then holds with S3_SIGN_ABSENT_HEADERS.
    */
   refusesUnsignedHeaders: boolean;
   /** Refuses presigned URLs dated more than 15 minutes ahead. */

@@ -74,35 +74,10 @@ export async function deleteCors(context: S3Context): Promise<void> {
   sendEmpty(context, 204);
 }
 
-export async function putEncryption(context: S3Context): Promise<void> {
-  const bucket = bucketOf(context);
-  const { text } = await receiveText(context.request);
-  const rules = parseXml(text, 'ServerSideEncryptionConfiguration').children.get('Rule') ?? [];
-  const byDefault = rules[0]?.children.get('ApplyServerSideEncryptionByDefault')?.[0];
-  const algorithm = byDefault && childText(byDefault, 'SSEAlgorithm');
-  if (rules.length !== 1 || !algorithm) throw new S3Error('MalformedXML');
-  if (algorithm !== 'AES256') throw new S3Error('NotImplemented', 'Only AES256 is implemented.');
-  const bucketKey = childText(rules[0]!, 'BucketKeyEnabled') === 'true';
-  await context.buckets.configure(bucket, { encryption: { algorithm, bucketKey } });
-  sendEmpty(context, 200);
-}
-
+/** Nothing is encrypted here, so a bucket has no default either, and cannot be given one (that is NotImplemented). */
 export function getEncryption(context: S3Context): void {
-  const { encryption } = context.buckets.require(bucketOf(context));
-  if (!encryption) throw new S3Error('ServerSideEncryptionConfigurationNotFoundError');
-  sendXml(
-    context,
-    `<ServerSideEncryptionConfiguration xmlns="${S3_NAMESPACE}"><Rule><ApplyServerSideEncryptionByDefault>` +
-      xmlElement('SSEAlgorithm', encryption.algorithm) +
-      '</ApplyServerSideEncryptionByDefault>' +
-      xmlElement('BucketKeyEnabled', encryption.bucketKey) +
-      '</Rule></ServerSideEncryptionConfiguration>',
-  );
-}
-
-export async function deleteEncryption(context: S3Context): Promise<void> {
-  await context.buckets.configure(bucketOf(context), { encryption: undefined });
-  sendEmpty(context, 204);
+  bucketOf(context);
+  throw new S3Error('ServerSideEncryptionConfigurationNotFoundError');
 }
 
 export async function putLifecycle(context: S3Context): Promise<void> {

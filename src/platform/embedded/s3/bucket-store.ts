@@ -11,8 +11,6 @@ export interface BucketConfiguration {
   /** Milliseconds since the epoch. */
   created: number;
   cors?: CorsRule[];
-  /** Default encryption as asked for; it is reported, not applied: disk encryption is the host's business. */
-  encryption?: { algorithm: string; bucketKey: boolean };
   /** The lifecycle document as given; it is reported, not executed. */
   lifecycle?: string;
 }

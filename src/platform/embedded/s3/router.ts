@@ -2,7 +2,6 @@ import {
   createBucket,
   deleteBucket,
   deleteCors,
-  deleteEncryption,
   deleteLifecycle,
   deleteObjects,
   getCors,
@@ -12,7 +11,6 @@ import {
   headBucket,
   listBuckets,
   putCors,
-  putEncryption,
   putLifecycle,
 } from './bucket-handlers.js';
 import { copyObject } from './copy-handler.js';
@@ -79,9 +77,7 @@ const BUCKET: Record<string, Handler> = {
   'PUT cors': putCors,
   'GET cors': getCors,
   'DELETE cors': deleteCors,
-  'PUT encryption': putEncryption,
   'GET encryption': getEncryption,
-  'DELETE encryption': deleteEncryption,
   'PUT lifecycle': putLifecycle,
   'GET lifecycle': getLifecycle,
   'DELETE lifecycle': deleteLifecycle,

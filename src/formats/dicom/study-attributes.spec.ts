@@ -90,6 +90,7 @@ describe('the attributes of a header', () => {
         { tag: 'StudyID', value: 'S1' },
       );
       expect(text.startsWith(cut as string)).toBe(true);
+      expect(cut).not.toMatch(/[\ud800-\udfff]/u);
       expect((cut as string).length).toBeGreaterThanOrEqual(1023);
       expect((cut as string).length).toBeLessThanOrEqual(1024);
       expect(others).toEqual({ StudyID: 'S1' });

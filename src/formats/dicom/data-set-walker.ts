@@ -225,7 +225,8 @@ export class DataSetWalker extends PieceReader {
 
   private beginValue(size: number, length: number): number {
     const { tag } = this.header;
-    const kept = this.dispensable.has(tag) ? Math.min(length, MAX_DISPENSABLE_BYTES) : length;
+    const isCut = length > MAX_DISPENSABLE_BYTES && this.dispensable.has(tag);
+    const kept = isCut ? MAX_DISPENSABLE_BYTES : length;
     if (kept > MAX_VALUE_BYTES) return this.refuse('dicom.malformed', formatTag(tag));
     this.unkept = length - kept;
     if (length === 0) {

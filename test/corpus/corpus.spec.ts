@@ -8,24 +8,20 @@ import {
   type DicomInspectorOptions,
   type DicomVerdict,
 } from '../../src/formats/dicom/inspector.js';
+import { NiftiInspector, type NiftiVerdict } from '../../src/formats/nifti/inspector.js';
 import { sniff } from '../../src/formats/sniff/sniff.js';
+import { openZip } from '../../src/formats/zip/archive.js';
+import type { ContentsVerdict } from '../../src/formats/zip/contents.js';
+import { InflateBudget } from '../../src/formats/zip/inflate-budget.js';
+import { bytesSource } from '../../src/formats/zip/range-source.js';
+import { surveyArchive } from '../../src/formats/zip/survey.js';
+import { readManifest, type Row } from './manifest.js';
 
 /**
- * Real and broken files of other projects, in a folder of their own: `SCANDOCK_CORPUS=<folder> npm test`. Its
+ * Real and broken files of other projects, in a folder of their own: `SCANDOCK_CORPUS=<folder> npm run test:corpus`. Its
  * MANIFEST.tsv has a row a file, with the verdict of independent programs. Without the folder nothing is checked.
  */
 const corpus = process.env['SCANDOCK_CORPUS'];
-
-type Row = Readonly<Record<string, string>>;
-
-function readManifest(folder: string): Row[] {
-  const [head, ...lines] = readFileSync(join(folder, 'MANIFEST.tsv'), 'utf8').trimEnd().split('\n');
-  const names = head!.split('\t');
-  return lines.map((line) => {
-    const cells = line.split('\t');
-    return Object.fromEntries(names.map((name, i) => [name, cells[i] ?? '']));
-  });
-}
 
 async function inspect(
   bytes: Uint8Array,
@@ -37,19 +33,38 @@ async function inspect(
   return inspector.end();
 }
 
+async function inspectNifti(bytes: Uint8Array): Promise<NiftiVerdict> {
+  const inspector = new NiftiInspector(new InflateBudget(bytes.length));
+  inspector.write(bytes);
+  return inspector.end();
+}
+
+async function judgeArchive(bytes: Uint8Array, blockBytes?: number): Promise<ContentsVerdict> {
+  const result = await openZip(bytesSource(bytes), { blockBytes });
+  return result.ok ? surveyArchive(result.archive) : result;
+}
+
+function named(rows: readonly Row[], kind: string): (readonly [string, Row])[] {
+  return rows.filter((row) => row['kind'] === kind).map((row) => [row['path']!, row] as const);
+}
+
 if (corpus === undefined) {
   it('needs SCANDOCK_CORPUS', () => {
     console.log('corpus: skipped, SCANDOCK_CORPUS names no folder');
     expect(corpus).toBeUndefined();
   });
 } else {
-  const rows = readManifest(corpus).filter((row) => row['kind'] === 'dicom');
+  const rows = readManifest(corpus);
+  const read = (path: string): Buffer => readFileSync(join(corpus, path));
+
+  it('every row is of a kind that is judged below, or says that it is not for that', () => {
+    const others = rows.filter((row) => !['dicom', 'nifti', 'zip'].includes(row['kind']!));
+    expect(others.filter((row) => row['expected'] !== 'n/a')).toEqual([]);
+  });
 
   describe('DICOM files of the corpus', () => {
-    it('are there', () => expect(rows.length).toBeGreaterThan(0));
-
-    it.each(rows.map((row) => [row['path']!, row] as const))('%s', async (path, row) => {
-      const bytes = readFileSync(join(corpus, path));
+    it.each(named(rows, 'dicom'))('%s', async (path, row) => {
+      const bytes = read(path);
       expect(sniff(bytes.subarray(0, 512))).toBe('dicom');
       // The programs that judged the corpus do not compare the File Meta Information with the data set.
       const verdict = await inspect(bytes, 65_536, { sopMismatch: 'accept' });
@@ -80,6 +95,28 @@ if (corpus === undefined) {
         ts: row['ts'],
         frames: row['frames'],
       });
+    });
+  });
+
+  describe('NIfTI files of the corpus', () => {
+    it.each(named(rows, 'nifti'))('%s', async (path, row) => {
+      const verdict = await inspectNifti(read(path));
+      expect(verdict).toMatchObject({ ok: row['expected'] === 'accept' });
+    });
+  });
+
+  describe('ZIP archives of the corpus', () => {
+    it.each(named(rows, 'zip'))('%s', async (path, row) => {
+      const bytes = read(path);
+      const verdict = await judgeArchive(bytes);
+      expect(verdict).toMatchObject({ ok: row['expected'] === 'accept' });
+      expect(await judgeArchive(bytes, 97)).toEqual(verdict);
+      if (verdict.ok) return;
+      expect(`${verdict.rule} ${verdict.where}`).toMatch(
+        row['reason']!.startsWith('archive readable')
+          ? /^zip[.](?!encrypted)/
+          : /^zip[.](?!no-imaging|nested)/,
+      );
     });
   });
 }

@@ -21,9 +21,16 @@ const BINARIES = [
 const READY_MS = 90_000;
 const DAEMONS = ['client.rgw', 'osd.0', 'mgr.x', 'mon.a'];
 
+interface Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
 export interface CephGateway {
   endpoint: string;
-  credentials: { accessKeyId: string; secretAccessKey: string };
+  credentials: Credentials;
+  /** Makes another user, who owns nothing and may do what a bucket's policy allows `arn:aws:iam:::user/<uid>`. */
+  addUser(uid: string): Promise<Credentials>;
   /** Ends the daemons by their process ids and removes the cluster. */
   stop(): Promise<void>;
 }
@@ -96,18 +103,21 @@ async function boot(home: string): Promise<Omit<CephGateway, 'stop'>> {
   await run('radosgw', ['-c', conf, '-n', 'client.rgw']);
   const endpoint = `http://127.0.0.1:${port}`;
   await until(async () => (await fetch(endpoint)).ok);
-  const credentials = { accessKeyId: 'contractkey', secretAccessKey: 'contractsecret' };
-  const keys = [`--access-key=${credentials.accessKeyId}`, `--secret-key=${credentials.secretAccessKey}`];
-  await run('radosgw-admin', [
-    '-c',
-    conf,
-    'user',
-    'create',
-    '--uid=contract',
-    '--display-name=contract',
-    ...keys,
-  ]);
-  return { endpoint, credentials };
+  const addUser = async (uid: string): Promise<Credentials> => {
+    const made = { accessKeyId: `${uid}key`, secretAccessKey: `${uid}secret` };
+    const keys = [`--access-key=${made.accessKeyId}`, `--secret-key=${made.secretAccessKey}`];
+    await run('radosgw-admin', [
+      '-c',
+      conf,
+      'user',
+      'create',
+      `--uid=${uid}`,
+      `--display-name=${uid}`,
+      ...keys,
+    ]);
+    return made;
+  };
+  return { endpoint, credentials: await addUser('contract'), addUser };
 }
 
 function configuration(home: string, fsid: string, monitors: string, port: number): string {

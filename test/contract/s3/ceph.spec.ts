@@ -1,10 +1,14 @@
-import { it } from '@jest/globals';
+import { afterAll, it } from '@jest/globals';
 import { type CephGateway, cephInstalled, startCeph } from '../../support/ceph.js';
+import { describeLeastRights } from './least-rights.js';
 import { describeS3Contract } from './s3-contract.js';
 
-let gateway: CephGateway | undefined;
+let gateway: Promise<CephGateway> | undefined;
+const shared = (): Promise<CephGateway> => (gateway ??= startCeph());
 
 if (cephInstalled()) {
+  afterAll(async () => (await gateway)?.stop(), 60_000);
+
   describeS3Contract({
     name: 'Ceph RGW',
     // Of Ceph 16.2 as Debian 12 ships it.
@@ -22,13 +26,12 @@ if (cephInstalled()) {
       partOrder: false,
     },
     async start() {
-      gateway = await startCeph();
-      return { endpoint: gateway.endpoint, region: 'us-east-1', credentials: gateway.credentials };
+      const { endpoint, credentials } = await shared();
+      return { endpoint, region: 'us-east-1', credentials };
     },
-    async stop() {
-      await gateway?.stop();
-    },
+    stop: () => Promise.resolve(),
   });
+  describeLeastRights(shared);
 } else {
   process.stdout.write('S3 contract: skipped against Ceph RGW, its binaries are not installed\n');
   it.skip('Ceph RGW is not installed', () => undefined);

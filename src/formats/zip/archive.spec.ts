@@ -57,6 +57,7 @@ describe('openZip reads', () => {
     ['ZIP64 descriptors', [a, b].map((entry) => ({ ...entry, zip64: true, descriptor: 'zip64' as const }))],
     ['a descriptor after sizes that were known', [{ ...a, descriptor: 'plain', local: { size: 15 } }, b]],
     ['junk between entries and directory', [a, b], { gap: new Uint8Array(100).fill(9) }],
+    ['what was read from a pipe', [a, b].map((entry) => ({ ...entry, mode: 0o010600 }))],
     ['extra fields', [{ ...a, local: { extra: Uint8Array.of(0xfe, 0xca, 1, 0, 7) } }, b]],
     ['levels of compression in one header only', [{ ...a, local: { flags: 0x0806 } }, b]],
   ])('%s', async (_name, entries, options = {}) => {

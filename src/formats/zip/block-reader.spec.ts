@@ -34,11 +34,30 @@ describe('BlockReader', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 300 }),
+        fc.integer({ min: 1, max: 4 }),
         fc.array(fc.tuple(fc.nat(1100), fc.nat(600)), { maxLength: 20 }),
-        async (blockBytes, reads) => {
-          const reader = new BlockReader(counted(bytes), { blockBytes });
+        async (blockBytes, maxBlocks, reads) => {
+          const reader = new BlockReader(counted(bytes), { blockBytes, maxBlocks });
           for (const [position, length] of reads)
             expect(await reader.read(position, length)).toEqual(bytes.subarray(position, position + length));
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
+  it('gives them to several at once, and what it gave stays as it was', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.tuple(fc.nat(1000), fc.nat(300)), { minLength: 2, maxLength: 20 }),
+        async (maxBlocks, reads) => {
+          const reader = new BlockReader(counted(bytes), { blockBytes: 100, maxBlocks });
+          const read = await Promise.all(reads.map(([position, length]) => reader.read(position, length)));
+          read.forEach((piece, i) => {
+            const [position, length] = reads[i]!;
+            expect(piece).toEqual(bytes.subarray(position, position + length));
+          });
         },
       ),
       { numRuns: 200 },

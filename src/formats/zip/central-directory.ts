@@ -17,8 +17,8 @@ const ENCRYPTED = 0x0001 | 0x0040 | 0x2000;
 const AES_METHOD = 99;
 /** Where Unix keeps the type of a file, in the upper half of the external attributes. */
 const FILE_TYPE = 0xf000;
-const REGULAR_FILE = 0x8000;
-const DIRECTORY = 0x4000;
+/** Symbolic links, character and block devices, sockets. A FIFO is what Info-ZIP calls whatever it read from a pipe. */
+const LINKS_AND_DEVICES: ReadonlySet<number> = new Set([0xa000, 0x2000, 0x6000, 0xc000]);
 
 export interface CentralDirectory {
   /** In the order of the directory. */
@@ -61,8 +61,7 @@ function judge(found: Entry, number: number): ZipEntry {
   // Info-ZIP's Unicode Path may name another file than the header; whoever unpacks may follow either.
   const plainName = getFileNameLowLevel(flags, rawName, [], true);
   if (!isSafePath(name) || !isSafePath(plainName)) throw refuse('zip.path');
-  const type = (found.externalFileAttributes >>> 16) & FILE_TYPE;
-  if (type !== 0 && type !== REGULAR_FILE && type !== DIRECTORY) throw refuse('zip.link');
+  if (LINKS_AND_DEVICES.has((found.externalFileAttributes >>> 16) & FILE_TYPE)) throw refuse('zip.link');
   const { compressedSize: compressedBytes, uncompressedSize: size } = found;
   const isDirectory = name.endsWith('/');
   if ((method === STORED && size !== compressedBytes) || (isDirectory && size > 0))

@@ -8,7 +8,7 @@ export const ZIP_RULES = {
   'zip.encrypted': 'An entry of the archive is encrypted.',
   'zip.path':
     'The name of an entry is not a relative path: absolute, with "..", a backslash, a drive or a NUL.',
-  'zip.link': 'An entry of the archive is a link or another special file.',
+  'zip.link': 'An entry of the archive is a link, a device or a socket.',
   'zip.duplicate': 'Two entries of the archive have one name.',
   'zip.overlap': 'Two entries of the archive share bytes, or an entry reaches into the directory.',
   'zip.header-mismatch': 'The header before an entry says something else than the directory of the archive.',

@@ -9,6 +9,8 @@ import { CREATE_BODY_LIMIT } from './modules/exams/exams.schemas.js';
 import { examsErrorFormats } from './modules/exams/http/exams.error-format.js';
 import { EventsHttpModule } from './modules/events/http/events-http.module.js';
 import { IngestionHttpModule } from './modules/ingestion/http/ingestion-http.module.js';
+import { StudiesHttpModule } from './modules/studies/http/studies-http.module.js';
+import { UploadsHttpModule } from './modules/uploads/http/uploads-http.module.js';
 import { ExamsHttpModule } from './modules/exams/http/exams-http.module.js';
 import { shareErrorFormats } from './modules/exams/http/share-page.error-format.js';
 import { oauthErrorFormats } from './modules/auth/http/oauth.error-format.js';
@@ -60,6 +62,8 @@ export class ApiModule {
         AuthHttpModule,
         AccessModule,
         EventsHttpModule,
+        UploadsHttpModule,
+        StudiesHttpModule,
         IngestionHttpModule,
         ExamsHttpModule,
       ],

@@ -84,7 +84,7 @@ export class Incarnation {
     const registrar = new StudyRegistrar(new SubmissionCloser(database, outbox, audit, clock), outbox, clock);
     const overlays = new OverlaysService(clock);
     const settlement = new SettlementService(database, audit, outbox, overlays, registrar, [], clock);
-    const reader = new ContentReader(storage, new ArchiveReader(storage));
+    const reader = new ContentReader(storage, new ArchiveReader(database, storage));
     this.verifier = new VerifyService(database, storage, reader, settlement, clock);
     this.landing = new LandingService(storage, database, audit, enqueuer, clock);
     this.purge = new PurgeService(world.config, database, storage, audit, clock);
@@ -169,6 +169,7 @@ export class Incarnation {
         step('write', () => storage.write(key, body, size)),
       readRange: (key: string, start: number, end: number) =>
         step('range', () => storage.readRange(key, start, end)),
+      writeBytes: (key: string, bytes: Uint8Array) => step('write', () => storage.writeBytes(key, bytes)),
       deletePrefix: (prefix: string) => step('delete prefix', () => storage.deletePrefix(prefix)),
       delete: (keys: string[]) =>
         keys.length > 0 ? step('delete', () => storage.delete(keys)) : Promise.resolve(new Set()),

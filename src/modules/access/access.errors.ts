@@ -1,10 +1,11 @@
 import type { Operation } from '../../platform/authorization/operations.js';
+import type { Scope } from '../../platform/authorization/scopes.js';
 import { ApplicationError } from '../../platform/errors/application-error.js';
 
 /** RFC 6750, section 3.1. */
-export const insufficientScope = (operation: Operation): ApplicationError =>
-  new ApplicationError('insufficient_scope', 403, `This needs the scope ${operation.scope}.`, {
-    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${operation.scope}"` },
+export const scopeNeeded = (scope: Scope): ApplicationError =>
+  new ApplicationError('insufficient_scope', 403, `This needs the scope ${scope}.`, {
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
   });
 
 export const forbidden = (operation: Operation): ApplicationError =>

@@ -8,22 +8,60 @@ const fillExams: RoleRule = {
   subject: 'Exam',
 };
 
+const readOrders: RoleRule[] = [
+  { operations: ['orders:list', 'orders:read'], subject: 'Order' },
+  { operations: ['uploads:read', 'uploads:download'], subject: 'Upload' },
+  { operations: ['studies:list', 'studies:read'], subject: 'Study' },
+  { operations: ['events:list'], subject: 'Event' },
+];
+const fillOrders: RoleRule[] = [
+  { operations: ['orders:create', 'orders:close', 'metadata:write'], subject: 'Order' },
+  { operations: ['uploads:issue', 'uploads:complete'], subject: 'Upload' },
+];
+/** An uploading device sees what it made itself. */
+const own = { createdById: '${principal.id}' };
+const ownUploads = { principalId: '${principal.id}' };
+
 /** Rules of the roles every organization has. They can be copied, not edited: `scandock migrate` brings rows up to date. */
 export const BUILT_IN_ROLES: Record<string, RoleRule[]> = {
   owner: [everything],
   admin: [everything],
-  coordinator: [self, readExams, fillExams, { operations: ['exams:delete', 'exams:share'], subject: 'Exam' }],
+  coordinator: [
+    self,
+    readExams,
+    fillExams,
+    { operations: ['exams:delete', 'exams:share'], subject: 'Exam' },
+    ...readOrders,
+    ...fillOrders,
+    { operations: ['uploads:replace'], subject: 'Upload' },
+  ],
   uploader: [
     self,
     { operations: ['exams:create'], subject: 'Exam' },
-    // An uploading device sees what it made itself.
     {
       operations: ['exams:list', 'exams:read', 'exams:issue-urls', 'exams:confirm'],
       subject: 'Exam',
-      conditions: { createdById: '${principal.id}' },
+      conditions: own,
+    },
+    { operations: ['orders:create'], subject: 'Order' },
+    {
+      operations: ['orders:list', 'orders:read', 'orders:close', 'metadata:write'],
+      subject: 'Order',
+      conditions: own,
+    },
+    { operations: ['uploads:issue'], subject: 'Upload' },
+    {
+      operations: ['uploads:read', 'uploads:complete', 'uploads:download'],
+      subject: 'Upload',
+      conditions: ownUploads,
+    },
+    {
+      operations: ['studies:list', 'studies:read'],
+      subject: 'Study',
+      conditions: { uploads: { some: ownUploads } },
     },
   ],
-  reader: [self, readExams],
+  reader: [self, readExams, ...readOrders],
   auditor: [self],
   patient: [self],
 };

@@ -112,6 +112,19 @@ export async function recordCopies(
     FROM claimed c JOIN recorded r ON r.upload_id = c.id`;
 }
 
+/** Notes that entries of an archive will lie under the copy's key. False when the copy was given up. */
+export async function recordArchive(
+  tx: SqlTransaction,
+  organizationId: string,
+  { uploadId, attempt }: Pick<Claim, 'uploadId' | 'attempt'>,
+): Promise<boolean> {
+  const noted = await tx.$executeRaw`
+    UPDATE object_copy SET prefix = true
+    WHERE organization_id = ${organizationId}::uuid AND upload_id = ${uploadId}::uuid AND attempt = ${attempt}::int
+      AND abandoned_at IS NULL`;
+  return noted > 0;
+}
+
 /** `landed` -> `verified`, for attempts whose copy the sweeper has not given up. */
 export async function verify(
   tx: SqlTransaction,

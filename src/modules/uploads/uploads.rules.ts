@@ -1,4 +1,5 @@
-import type { DicomRule } from '../../formats/dicom/rules.js';
+import type { ContentsRule } from '../../formats/zip/contents.js';
+import type { SidecarRule } from '../metadata/sidecar.js';
 
 /** Why an upload was rejected: a stable code, words safe to show, and the place in the object where it applies. */
 export interface Rejection {
@@ -8,7 +9,7 @@ export interface Rejection {
 }
 
 /** Every rule there is (docs/rules.md). */
-export type UploadRule = DicomRule | keyof typeof UPLOAD_RULES;
+export type UploadRule = ContentsRule | SidecarRule | keyof typeof UPLOAD_RULES;
 
 /** Rules that are not the format's. */
 export const UPLOAD_RULES = {

@@ -13,6 +13,7 @@ export const SCOPES = [
   'cases:read',
   'studies:read',
   'studies:write',
+  'originals:read',
   'results:read',
   'results:write',
   'audit:read',

@@ -1,7 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { AccessService } from '../access.service.js';
-import { forbidden, insufficientScope } from '../access.errors.js';
+import { forbidden, scopeNeeded } from '../access.errors.js';
 
 /** Decides whether the caller may perform the route's operation at all; which rows, the service decides by ability. */
 @Injectable()
@@ -23,7 +23,7 @@ export class AuthorizationGuard implements CanActivate {
       request: info,
       ...(credential.expiresAt && { expiresAt: credential.expiresAt }),
     };
-    if (operation.scope && !scopes.includes(operation.scope)) throw insufficientScope(operation);
+    if (operation.scope && !scopes.includes(operation.scope)) throw scopeNeeded(operation.scope);
     if (!ability.can(operation.name, operation.subject)) throw forbidden(operation);
     return true;
   }

@@ -1,14 +1,106 @@
 import { Injectable } from '@nestjs/common';
+import { openZip } from '../../../formats/zip/archive.js';
+import type { ContentsFailure, NiftiArchive, StudyArchive } from '../../../formats/zip/contents.js';
+import type { ZipEntry } from '../../../formats/zip/entry.js';
+import type { RangeSource } from '../../../formats/zip/range-source.js';
+import { type EntryRole, surveyArchive } from '../../../formats/zip/survey.js';
+import { DatabaseService } from '../../../platform/database/database.service.js';
+import { newId } from '../../../platform/database/id.js';
+import { unavailable } from '../../../platform/errors/application-error.js';
 import { StorageService } from '../../../platform/storage/storage.service.js';
-import type { Claim } from '../upload.ledger.js';
-import { rejection } from '../uploads.rules.js';
-import type { Archive, Rejected } from './content.js';
+import { parseSidecar } from '../../metadata/sidecar.js';
+import { type Claim, recordArchive } from '../upload.ledger.js';
+import type { Rejection } from '../uploads.rules.js';
+import type { Archive, ArchiveEntry, Rejected } from './content.js';
+import { EntryWriter, type WrittenEntry } from './entry.writer.js';
 
+/** Names of skipped entries that are told, and the most of each. */
+const MAX_SKIPPED = 200;
+const MAX_SKIPPED_NAME = 200;
+
+/**
+ * Reads a copied archive by ranged requests and makes each image in it an object of its own, under the copy's key. That
+ * they lie there is recorded before the first is written: whatever becomes of the archive, nothing unknown is left.
+ */
 @Injectable()
 export class ArchiveReader {
-  constructor(protected readonly storage: StorageService) {}
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly storage: StorageService,
+  ) {}
 
-  read(_organizationId: string, _claim: Claim, _size: number): Promise<Archive | Rejected> {
-    return Promise.resolve({ rejection: rejection('type.not-allowed') });
+  /** @throws what the bucket throws */
+  async read(organizationId: string, claim: Claim, size: number): Promise<Archive | Rejected> {
+    const opened = await openZip(this.source(claim.key, size));
+    if (!opened.ok) return refused(opened);
+    const { archive } = opened;
+    const recorded = await this.database.withOrganization(organizationId, (tx) =>
+      recordArchive(tx, organizationId, claim),
+    );
+    if (!recorded) throw unavailable(new Error('the copy was given up before its entries were read'));
+    const writer = new EntryWriter(this.storage, claim.key);
+    try {
+      const verdict = await surveyArchive(archive, (entry, _role, bytes) => writer.write(entry, bytes));
+      const written = await writer.finish();
+      return verdict.ok ? toArchive(verdict.contents, written) : refused(verdict);
+    } finally {
+      archive.close();
+      await writer.settled(); // after a failure too: a retry must not meet writes of this try
+    }
+  }
+
+  private source(key: string, size: number): RangeSource {
+    const { storage } = this;
+    return {
+      size,
+      async *read(start, end) {
+        const range = await storage.readRange(key, start, end);
+        if (!range) throw unavailable(new Error('the copy vanished while it was read'));
+        yield* range.bytes;
+      },
+    };
   }
 }
+
+function toArchive(
+  found: StudyArchive | NiftiArchive,
+  written: Map<ZipEntry, WrittenEntry>,
+): Archive | Rejected {
+  const skipped = found.skipped
+    .filter(({ reason }) => reason !== 'directory')
+    .slice(0, MAX_SKIPPED)
+    .map(({ entry }) => entry.name.slice(0, MAX_SKIPPED_NAME));
+  const sidecar = found.sidecar && parseSidecar(found.sidecar);
+  if (sidecar && !sidecar.ok) return refused(sidecar);
+  const common = { kind: 'zip' as const, skipped, ...(sidecar && { sidecar: sidecar.overlay }) };
+  const make = (entry: ZipEntry, content: ArchiveEntry['content']): ArchiveEntry => ({
+    ...written.get(entry)!,
+    uploadId: newId(),
+    name: entry.name,
+    content,
+  });
+  if (found.kind === 'dicom')
+    return {
+      ...common,
+      entries: found.instances.map(({ entry, header }) => make(entry, { kind: 'dicom', header })),
+    };
+  const roles: [ZipEntry, Exclude<EntryRole, 'dicom'>][] = [
+    [found.volume.entry, 'nifti'],
+    [found.bval.entry, 'bval'],
+    [found.bvec.entry, 'bvec'],
+  ];
+  const { dimensions, volumes } = found.volume.header;
+  return {
+    ...common,
+    entries: roles.map(([entry, kind]) => make(entry, { kind })),
+    nifti: { dimensions: dimensions.slice(0, 3), volumes },
+  };
+}
+
+const refused = ({
+  rule,
+  message,
+  where,
+}: Pick<ContentsFailure, 'message' | 'where'> & { rule: Rejection['rule'] }): Rejected => ({
+  rejection: { rule, message, ...(where !== undefined && { where }) },
+});

@@ -142,8 +142,9 @@ export class PurgeService {
         WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt
         RETURNING c.organization_id, c.upload_id, c.attempt, c.key, c.prefix, c.abandoned_at < ${now}::timestamptz AS again`,
       );
-      for (const { key, prefix } of abandoned) if (prefix) await this.storage.deletePrefix(`${key}/`);
       const kept = await this.delete(abandoned.map(({ key }) => key));
+      for (const { key, prefix } of abandoned)
+        if (prefix && (await this.storage.deletePrefix(`${key}/`)).size > 0) kept.add(key);
       const gone = abandoned.filter(({ key, again }) => again && !kept.has(key));
       await this.database.withOrganization(
         organizationId,

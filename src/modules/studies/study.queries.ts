@@ -1,0 +1,134 @@
+import { Injectable } from '@nestjs/common';
+import { accessibleBy } from '@casl/prisma/runtime';
+import type { Prisma, Study, Submission } from '../../generated/prisma/client.js';
+import type { Caller } from '../../platform/authorization/principal.js';
+import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
+import { notFound } from '../../platform/errors/application-error.js';
+import { decodeCursor, encodeCursor } from '../../platform/http/cursor.js';
+import type { Overlay } from '../metadata/overlay.js';
+import { OverlaysService } from '../metadata/overlays.service.js';
+import { OrdersService } from '../orders/orders.service.js';
+import { conflictsOf, examClaims } from './study.conflicts.js';
+import { disagreementsOf, seriesOf, summarize, type SummaryRow } from './study.contents.js';
+import type { ListStudies, ReadStudy, StudyDetail, StudyPage } from './studies.schemas.js';
+
+/** Reads of studies; every one is audited by the response hook. Each is told from one snapshot. */
+@Injectable()
+export class StudyQueries {
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly orders: OrdersService,
+    private readonly overlays: OverlaysService,
+  ) {}
+
+  /** Newest first. */
+  list(
+    caller: Caller,
+    { limit, cursor, study_uid, patient_id, accession_number }: ListStudies,
+  ): Promise<StudyPage> {
+    const { organizationId } = caller.principal;
+    const where: Prisma.StudyWhereInput[] = [
+      accessibleBy(caller.ability, 'studies:list').ofType('Study'),
+      {
+        organizationId,
+        ...(study_uid && { studyInstanceUid: study_uid }),
+        ...(patient_id && { patientId: patient_id }),
+        ...(accession_number && { accessionNumber: accession_number }),
+      },
+    ];
+    if (cursor) {
+      const { createdAt, id } = decodeCursor(cursor);
+      where.push(
+        { createdAt: { lte: createdAt } },
+        { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] },
+      );
+    }
+    return this.database.readOrganization(organizationId, async (tx) => {
+      const studies = await tx.study.findMany({
+        where: { AND: where },
+        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        take: limit + 1,
+      });
+      const page = studies.slice(0, limit);
+      const rows = await summarize(
+        tx,
+        organizationId,
+        page.map(({ id }) => id),
+      );
+      const last = page.at(-1);
+      return {
+        items: page.map((study) => toSummary(study, rows.get(study.id)!)),
+        ...(studies.length > limit && last && { next_cursor: encodeCursor(last) }),
+      };
+    });
+  }
+
+  /** The present generation, or an earlier one. @throws not_found */
+  detail(caller: Caller, studyUid: string, { generation }: ReadStudy): Promise<StudyDetail> {
+    const { organizationId } = caller.principal;
+    return this.database.readOrganization(organizationId, async (tx) => {
+      const study = await this.find(tx, caller, studyUid);
+      const newest = study.submissions[0];
+      const submission = study.submissions.find(
+        (each) => each.generation === (generation ?? newest?.generation),
+      );
+      if (!newest || !submission) throw notFound();
+      const orders = await this.orders.ofStudy(tx, caller, 'orders:read', studyUid);
+      const order_ids = orders.map(({ id }) => id);
+      const overlays = await this.overlays.ofOrders(tx, organizationId, order_ids.slice(0, 1));
+      const tags = study.attributes as Overlay;
+      const attributes = this.overlays.effective(overlays.get(order_ids[0] ?? ''), [tags]);
+      const at = { organizationId, studyId: study.id, generation: submission.generation };
+      return {
+        study_uid: studyUid,
+        submission: submission.id,
+        generation: submission.generation,
+        generations: newest.generation,
+        ...stateOf(submission),
+        series: await seriesOf(tx, at),
+        attributes,
+        conflicts: conflictsOf(attributes, tags, await disagreementsOf(tx, at), await examClaims(tx, study)),
+        orders: order_ids,
+      };
+    });
+  }
+
+  private async find(
+    tx: Transaction,
+    caller: Caller,
+    studyInstanceUid: string,
+  ): Promise<Study & { submissions: Submission[] }> {
+    const { organizationId } = caller.principal;
+    const study = await tx.study.findFirst({
+      where: {
+        AND: [
+          accessibleBy(caller.ability, 'studies:read').ofType('Study'),
+          { organizationId, studyInstanceUid },
+        ],
+      },
+      include: { submissions: { orderBy: { generation: 'desc' } } },
+    });
+    if (!study) throw notFound();
+    return study;
+  }
+}
+
+const stateOf = ({ state, closesAt }: Pick<Submission, 'state' | 'closesAt'>) => ({
+  state,
+  ...(state === 'open' && { closes_at: closesAt.toISOString() }),
+});
+
+function toSummary(study: Study, row: SummaryRow): StudyPage['items'][number] {
+  const { submissionId, generation, modalities, series, instances } = row;
+  return {
+    study_uid: study.studyInstanceUid,
+    submission: submissionId,
+    generation,
+    ...stateOf(row),
+    modalities,
+    series,
+    instances,
+    created_at: study.createdAt.toISOString(),
+    updated_at: study.updatedAt.toISOString(),
+  };
+}

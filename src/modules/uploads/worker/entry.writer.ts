@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import type { ZipEntry } from '../../../formats/zip/entry.js';
+import type { StorageService } from '../../../platform/storage/storage.service.js';
+
+/** Entries up to this size, in bytes, are held in memory while they are written; larger ones stream. */
+const MAX_HELD_ENTRY = 4 * 1024 * 1024;
+
+/** Bytes held at once, and requests under way: reading goes on while earlier entries are being written. */
+const MAX_HELD = 16 * 1024 * 1024;
+const MAX_WRITES = 8;
+
+export interface WrittenEntry {
+  key: string;
+  size: number;
+  sha256: Buffer;
+}
+
+/** Writes the entries of one archive to the bucket, each under a key of its own, in bounded memory. */
+export class EntryWriter {
+  private readonly written = new Map<ZipEntry, WrittenEntry>();
+  private readonly underWay = new Set<Promise<void>>();
+  private held = 0;
+  private failure: { error: unknown } | undefined;
+
+  constructor(
+    private readonly storage: StorageService,
+    private readonly prefix: string,
+  ) {}
+
+  /** Takes all bytes of an entry. Resolves when they are taken, which may be before they are written. */
+  async write(entry: ZipEntry, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+    if (this.failure) throw this.failure.error;
+    const key = `${this.prefix}/${entry.number}`;
+    const hash = createHash('sha256');
+    const hashed = hashing(bytes, hash);
+    if (entry.size > MAX_HELD_ENTRY) await this.storage.write(key, hashed, entry.size);
+    else await this.hold(key, hashed, entry.size);
+    this.written.set(entry, { key, size: entry.size, sha256: hash.digest() });
+  }
+
+  /** All that was written, by entry. @throws what the bucket threw */
+  async finish(): Promise<Map<ZipEntry, WrittenEntry>> {
+    await this.settled();
+    if (this.failure) throw this.failure.error;
+    return this.written;
+  }
+
+  /** Resolves when no write is under way any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.underWay);
+  }
+
+  private async hold(key: string, bytes: AsyncIterable<Uint8Array>, size: number): Promise<void> {
+    while (this.underWay.size >= MAX_WRITES || (this.held > 0 && this.held + size > MAX_HELD))
+      await Promise.race(this.underWay);
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of bytes) chunks.push(chunk);
+    this.held += size;
+    const write: Promise<void> = this.storage
+      .writeBytes(key, Buffer.concat(chunks))
+      .catch((error: unknown) => {
+        this.failure ??= { error };
+      })
+      .finally(() => {
+        this.held -= size;
+        this.underWay.delete(write);
+      });
+    this.underWay.add(write);
+  }
+}
+
+async function* hashing(
+  bytes: AsyncIterable<Uint8Array>,
+  hash: { update(chunk: Uint8Array): unknown },
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of bytes) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}

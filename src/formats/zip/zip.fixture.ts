@@ -1,5 +1,9 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 
+import { openZip, type OpenZipOptions } from './archive.js';
+import { bytesSource } from './range-source.js';
+import { ZipRefusal } from './rules.js';
+
 /** Fields of a header; each can be made to lie. */
 export interface HeaderFields {
   readonly name: string | Uint8Array;
@@ -202,4 +206,17 @@ export async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Buffer>
   const chunks: Uint8Array[] = [];
   for await (const chunk of bytes) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+/** `rule at where`, from the directory or from reading everything; `ok` when there is nothing to say. */
+export async function ruleOf(bytes: Uint8Array, options?: OpenZipOptions): Promise<string> {
+  const result = await openZip(bytesSource(bytes), options);
+  if (!result.ok) return `open: ${result.rule} at ${result.where}`;
+  try {
+    for (const entry of result.archive.entries) await collect(result.archive.read(entry));
+    return 'ok';
+  } catch (error) {
+    if (error instanceof ZipRefusal) return `read: ${error.rule} at ${error.where}`;
+    throw error;
+  }
 }

@@ -20,6 +20,10 @@ const COMMANDS: Record<string, { summary: string; run: () => Promise<void> }> = 
     summary: '<name>: a tenant and a client that owns it; its secret is told once (DATABASE_URL)',
     run: async () => (await import('./commands/create-organization.command.js')).createOrganization(),
   },
+  'require-metadata': {
+    summary: '<organization id> [attribute ...]: what every order must have to be complete (DATABASE_URL)',
+    run: async () => (await import('./commands/require-metadata.command.js')).requireMetadata(),
+  },
   embedded: {
     summary: 'the embedded Postgres and S3, as a child of start',
     run: async () => (await import('./commands/embedded.command.js')).embedded(),

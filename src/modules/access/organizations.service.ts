@@ -75,6 +75,26 @@ export class OrganizationsService {
     return key;
   }
 
+  /** What every order of the organization must have, by keyword. Returns false when there is no such organization. */
+  async requireMetadata(id: string, keywords: string[]): Promise<boolean> {
+    return this.database.withOrganization(id, async (tx) => {
+      const { count } = await tx.organization.updateMany({
+        where: { id },
+        data: { requiredMetadata: keywords },
+      });
+      if (count > 0)
+        await this.audit.record(tx, {
+          organizationId: id,
+          actor: OPERATOR,
+          action: 'organizations:require-metadata',
+          outcome: 'success',
+          resource: { type: 'Organization', id },
+          detail: { attributes: keywords },
+        });
+      return count > 0;
+    });
+  }
+
   /** Brings the built-in roles of every organization to what this version says. For the migration command. */
   async refreshBuiltInRoles(): Promise<void> {
     const ids = await this.database.outside.$queryRaw<

@@ -70,12 +70,13 @@ export class LandingService {
     return moved.map(({ id }) => id);
   }
 
-  /** The same in a transaction of its own, and verification queued after it. */
-  async land(witness: Witness, facts: LandedFacts[]): Promise<void> {
+  /** The same in a transaction of its own, and verification queued after it. Returns how many moved. */
+  async land(witness: Witness, facts: LandedFacts[]): Promise<number> {
     const moved = await this.database.withOrganization(witness.organizationId, (tx) =>
       this.landWithin(tx, witness, facts),
     );
     await this.queueVerification(witness, moved);
+    return moved.length;
   }
 
   /** After the commit that landed them. */

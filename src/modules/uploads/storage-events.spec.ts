@@ -83,6 +83,7 @@ const TOLD: [string, (key: string) => unknown][] = [
   ['Ceph', (key) => ({ Records: [record(key, 'ObjectCreated:Put', 'ceph:s3')] })],
   ['Ceph, with the prefix', (key) => ({ Records: [record(key, 's3:ObjectCreated:Put', 'ceph:s3')] })],
   ['CloudEvents around a record', (key) => cloudEvent(record(key))],
+  ['CloudEvents around a record of Ceph', (key) => cloudEvent(record(key, 'ObjectCreated:Put', 'ceph:s3'))],
   [
     'CloudEvents around its rest',
     (key) => cloudEvent({ s3: record(key).s3 }, 'com.amazonaws.s3:ObjectCreated:Put'),

@@ -13,9 +13,10 @@ const key = z
   .max(3 * 1024);
 const created = /(^|[.:])ObjectCreated:/;
 
-/** `Records` of Amazon S3 and Ceph RGW ("Event message structure"): keys are form-encoded. */
+/** A record of Amazon S3 ("Event message structure"), whose key is form-encoded, or of Ceph RGW, whose key is as it is. */
 const s3Record = z.looseObject({
   eventName: z.string(),
+  eventSource: z.string().optional(),
   s3: z.looseObject({ object: z.looseObject({ key }) }),
 });
 /** "Amazon S3 event message structure for EventBridge": keys are as they are. */
@@ -79,7 +80,9 @@ function keysOfCloudEvent({ type, data }: Json, path: string, depth: number): st
 
 function keyOfRecord(record: unknown, path: string): string[] {
   const { eventName } = checked(z.looseObject({ eventName: z.string() }), record, path);
-  return created.test(eventName) ? [formDecoded(checked(s3Record, record, path).s3.object.key)] : [];
+  if (!created.test(eventName)) return [];
+  const { eventSource, s3 } = checked(s3Record, record, path);
+  return [eventSource === 'ceph:s3' ? s3.object.key : formDecoded(s3.object.key)];
 }
 
 /** A message of a queue has its event as body: an object, JSON text, or that in base64 (Cloudflare Queues, HTTP pull). */

@@ -4,12 +4,13 @@ import { MetadataModule } from '../metadata/metadata.module.js';
 import { OrdersModule } from '../orders/orders.module.js';
 import { LandingService } from './landing.service.js';
 import { SingleUploadsService } from './single-uploads.service.js';
+import { StorageEventsService } from './storage-events.service.js';
 import { UploadQueries } from './upload.queries.js';
 import { UploadsService } from './uploads.service.js';
 
 @Module({
   imports: [OrdersModule, MetadataModule],
-  providers: [UploadsService, SingleUploadsService, UploadQueries, LandingService],
-  exports: [UploadsService, SingleUploadsService, UploadQueries, LandingService],
+  providers: [UploadsService, SingleUploadsService, UploadQueries, LandingService, StorageEventsService],
+  exports: [StorageEventsService, UploadsService, SingleUploadsService, UploadQueries, LandingService],
 })
 export class UploadsModule {}

@@ -32,5 +32,14 @@ curl -sS -X PUT -H 'Content-Type: application/dicom' --data-binary "@$FILE" "$(e
 echo '4. Confirm, and see what became of it'
 curl -sS -X POST $API/api/v1/exams/$ID/confirm -H "Authorization: Bearer $TOKEN"; echo
 sleep 1; curl -sS $API/api/v1/exams/$ID -H "Authorization: Bearer $TOKEN"; echo
+
+echo "5. A hospital's way: an order, a URL for one object, and nothing to confirm"
+ORDER=$(curl -sS $API/new-order -H "Authorization: Bearer $TOKEN" | json .order_id)
+curl -sS -X PUT -H 'Content-Type: application/dicom' --data-binary "@$FILE" \
+  "$(curl -sS "$API/upload?order_id=$ORDER" -H "Authorization: Bearer $TOKEN" | json .url)"
+
+echo '6. Close the order now instead of after the idle minute, and see where it stands'
+curl -sS -X POST $API/orders/$ORDER/close -H "Authorization: Bearer $TOKEN" > /dev/null
+sleep 4; curl -sS "$API/status?order_id=$ORDER" -H "Authorization: Bearer $TOKEN"; echo
 `;
 }

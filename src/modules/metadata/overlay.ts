@@ -12,12 +12,22 @@ export type Overlay = Readonly<Record<string, AttributeValue>>;
  * @throws metadata_too_large when the patch leaves more than one patch may hold
  */
 export function applyMergePatch(current: Overlay, patch: MetadataPatch): Overlay {
+  const overlay = merge(current, patch);
+  if (!fits(overlay)) throw metadataTooLarge();
+  return overlay;
+}
+
+/** Whether the patch can be applied to the overlay. */
+export const fitsOver = (current: Overlay, patch: MetadataPatch): boolean => fits(merge(current, patch));
+
+function merge(current: Overlay, patch: MetadataPatch): Overlay {
   const merged = new Map<string, AttributeValue>(Object.entries(current));
   for (const [keyword, value] of Object.entries(patch)) {
     if (value === null) merged.delete(keyword);
     else merged.set(keyword, value);
   }
-  const overlay = Object.fromEntries([...merged].sort(([a], [b]) => (a < b ? -1 : 1)));
-  if (merged.size > MAX_ATTRIBUTES || metadataBytes(overlay) > MAX_METADATA_BYTES) throw metadataTooLarge();
-  return overlay;
+  return Object.fromEntries([...merged].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
+
+const fits = (overlay: Overlay): boolean =>
+  Object.keys(overlay).length <= MAX_ATTRIBUTES && metadataBytes(overlay) <= MAX_METADATA_BYTES;

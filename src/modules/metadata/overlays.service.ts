@@ -4,7 +4,7 @@ import type { SqlTransaction } from '../../platform/database/sql-transaction.js'
 import { isDemographic } from './confidentiality.js';
 import { effectiveAttributes, type EffectiveAttributes, missingRequired } from './effective.js';
 import type { MetadataPatch } from './metadata-patch.js';
-import { applyMergePatch, type Overlay } from './overlay.js';
+import { applyMergePatch, fitsOver, type Overlay } from './overlay.js';
 
 /** What is shown over the tags, by the one who said it. */
 export interface OrderOverlays {
@@ -22,18 +22,14 @@ export class OverlaysService {
 
   /** What callers say: a merge patch over what they said before. @throws metadata_too_large */
   patch(tx: SqlTransaction, organizationId: string, orderId: string, patch: MetadataPatch): Promise<void> {
-    return this.merge(tx, organizationId, orderId, 'api', patch);
+    return this.change(tx, organizationId, orderId, 'api', (present) => applyMergePatch(present, patch));
   }
 
-  /** What came with the objects. */
-  write(
-    tx: SqlTransaction,
-    organizationId: string,
-    orderId: string,
-    origin: OverlayOrigin,
-    overlay: Overlay,
-  ): Promise<void> {
-    return this.merge(tx, organizationId, orderId, origin, overlay);
+  /** What came with the objects, over what came before; where both would be too much, what came last. */
+  accompany(tx: SqlTransaction, organizationId: string, orderId: string, sidecar: Overlay): Promise<void> {
+    return this.change(tx, organizationId, orderId, 'sidecar', (present) =>
+      fitsOver(present, sidecar) ? applyMergePatch(present, sidecar) : sidecar,
+    );
   }
 
   async ofOrders(
@@ -73,19 +69,20 @@ export class OverlaysService {
     return Object.values(overlays).some((overlay) => Object.keys(overlay).some(isDemographic));
   }
 
-  private async merge(
+  private async change(
     tx: SqlTransaction,
     organizationId: string,
     orderId: string,
     origin: OverlayOrigin,
-    patch: MetadataPatch,
+    edit: (present: Overlay) => Overlay,
   ): Promise<void> {
-    if (Object.keys(patch).length === 0) return;
     // The row lock makes the second of two changes read what the first one wrote.
     const [present] = await tx.$queryRaw<{ attributes: Overlay }[]>`
       SELECT attributes FROM order_overlay
       WHERE organization_id = ${organizationId}::uuid AND order_id = ${orderId}::uuid AND origin::text = ${origin} FOR UPDATE`;
-    const attributes = JSON.stringify(applyMergePatch(present?.attributes ?? {}, patch));
+    const edited = edit(present?.attributes ?? {});
+    if (!present && Object.keys(edited).length === 0) return;
+    const attributes = JSON.stringify(edited);
     await tx.$executeRaw`
       INSERT INTO order_overlay (organization_id, order_id, origin, attributes, updated_at)
       VALUES (${organizationId}::uuid, ${orderId}::uuid, ${origin}::overlay_origin, ${attributes}::jsonb,

@@ -10,20 +10,13 @@ import { OverlaysService } from '../../metadata/overlays.service.js';
 import { failOrders, reviveOrders } from '../order-outcome.js';
 import { type KeptUpload, Registrar, type Registration, type SurfaceListener } from '../registrar.js';
 import { insertEntries } from '../upload.issue.js';
-import { describeArchives, register, type Registered, reject, verify } from '../upload.ledger.js';
-import type { Rejection } from '../uploads.rules.js';
+import { describeArchives, register, reject, verify } from '../upload.ledger.js';
 import { type AcceptedVerdict, isAccepted, type Verdict } from './content.js';
 import { type KeptObject, keepObjects } from './object.keeper.js';
-import { eventsOf } from './settlement.events.js';
+import { eventsOf, type Settled } from './settlement.events.js';
 
 /** Injection token of the surfaces that are told of their files. */
 export const SURFACE_LISTENERS = Symbol('SurfaceListeners');
-
-/** What became of one upload, or of an entry of one. */
-export interface Settled {
-  registered: (Registered & { verdict: Verdict })[];
-  rejected: { verdict: Verdict; uploadId: string; rejection: Rejection; storedObjectId?: string }[];
-}
 
 /**
  * Writes verdicts to the ledger: `landed -> verified -> registered`, or `rejected`, with their events, in one
@@ -142,7 +135,7 @@ export class SettlementService {
         content.kind === 'zip' ? content.entries.filter((entry) => entry.content.kind !== 'dicom') : [];
       for (const { uploadId } of [verdict, ...opaque]) note(verdict, uploadId, { orderId });
       if (content.kind === 'zip' && content.sidecar && orderId)
-        await this.overlays.write(tx, organizationId, orderId, 'sidecar', content.sidecar);
+        await this.overlays.accompany(tx, organizationId, orderId, content.sidecar);
     }
     return settled;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ListObjectsV2Command, type ListObjectsV2CommandInput, PutObjectCommand } from '@aws-sdk/client-s3';
-import type { Session } from './signature-contract.js';
+import type { Session } from './s3-target.js';
 
 /** ListObjectsV2: order, pages, delimiters. */
 export function describeListing(session: () => Session): void {

@@ -11,8 +11,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { type S3Capabilities, refusal, send } from './s3-target.js';
-import type { Session } from './signature-contract.js';
+import { type S3Capabilities, refusal, send, type Session } from './s3-target.js';
 
 const MIB = 1024 * 1024;
 

@@ -23,8 +23,8 @@ import {
   refusal,
   send,
   sha256Base64,
+  type Session,
 } from './s3-target.js';
-import type { Session } from './signature-contract.js';
 
 const WEIRD_KEYS = [
   'a b/ü+%&=?#/x.dcm',

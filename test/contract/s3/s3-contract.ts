@@ -12,8 +12,9 @@ import {
   presignGet,
   presignPut,
   uniqueName,
+  type Session,
 } from './s3-target.js';
-import { type Session, describeSignatures } from './signature-contract.js';
+import { describeSignatures } from './signature-contract.js';
 import { describeStorage } from './storage-contract.js';
 
 const MIB = 1024 * 1024;

@@ -44,6 +44,13 @@ export interface S3Connection {
   credentials: { accessKeyId: string; secretAccessKey: string };
 }
 
+/** A bucket of a server under test, and who talks to it. */
+export interface Session {
+  client: S3Client;
+  connection: S3Connection;
+  bucket: string;
+}
+
 export interface S3Target {
   name: string;
   capabilities: S3Capabilities;

@@ -5,26 +5,19 @@ import {
   GetObjectTaggingCommand,
   HeadObjectCommand,
   PutObjectCommand,
-  type S3Client,
 } from '@aws-sdk/client-s3';
 import {
   type S3Capabilities,
-  type S3Connection,
   clientOf,
   md5Hex,
   presignGet,
   presignPut,
   refusal,
   send,
+  type Session,
   sha256Base64,
 } from './s3-target.js';
 import { storageOf } from './storage-contract.js';
-
-export interface Session {
-  client: S3Client;
-  connection: S3Connection;
-  bucket: string;
-}
 
 const ContentType = 'application/dicom';
 const type = { 'content-type': ContentType };
@@ -175,6 +168,13 @@ export function describeSignatures(capabilities: S3Capabilities, session: () => 
         expect(
           (await send(await presign('plain', body.length), { method: 'PUT', headers, body })).status,
         ).toBe(200);
+    });
+
+    it('cannot be signed as absent where the server refuses them by itself', async () => {
+      if (!capabilities.refusesUnsignedHeaders) return;
+      const storage = storageOf(session(), { S3_SIGN_ABSENT_HEADERS: 'true' });
+      const { url } = await storage.presignPut('plain', body.length, new Date());
+      expect((await send(url, { method: 'PUT', headers: type, body })).code).toBe('SignatureDoesNotMatch');
     });
 
     const hazards: [string, () => string][] = [

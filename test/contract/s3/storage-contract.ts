@@ -2,8 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { parseConfig } from '../../../src/platform/config/config.schema.js';
 import { StorageService } from '../../../src/platform/storage/storage.service.js';
-import { refusal, send } from './s3-target.js';
-import type { Session } from './signature-contract.js';
+import { refusal, send, type Session } from './s3-target.js';
 
 const MIB = 1024 * 1024;
 const STREAMED_MIB = 512;

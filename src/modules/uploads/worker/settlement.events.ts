@@ -1,6 +1,13 @@
 import type { AuditEntry } from '../../audit/audit.events.js';
+import type { Registered } from '../upload.ledger.js';
+import type { Rejection } from '../uploads.rules.js';
 import type { AcceptedVerdict, Verdict } from './content.js';
-import type { Settled } from './settlement.service.js';
+
+/** What became of uploads, and of the entries of archives among them. */
+export interface Settled {
+  registered: (Registered & { verdict: Verdict })[];
+  rejected: { verdict: Verdict; uploadId: string; rejection: Rejection; storedObjectId?: string }[];
+}
 
 /** The events of a settlement. An archive has one for all its entries, and one more for each that was refused. */
 export function eventsOf(

@@ -41,8 +41,17 @@ interface Planted {
   how?: keyof typeof imports;
 }
 
-const SURFACES = ['exams', 'inspect', 'cases', 'results', 'sharing', 'webhooks', 'dicomweb'];
-const STEPS = [['audit'], ['auth'], ['access'], ['orders', 'metadata'], ['uploads'], ['studies'], SURFACES];
+const SURFACES = ['exams', 'ingestion', 'inspect', 'cases', 'results', 'sharing', 'webhooks', 'dicomweb'];
+const STEPS = [
+  ['audit'],
+  ['auth'],
+  ['access'],
+  ['events'],
+  ['orders', 'metadata'],
+  ['uploads'],
+  ['studies'],
+  SURFACES,
+];
 const of = (module: string) => `src/modules/${module}/${module}.service.ts`;
 
 /** Every import of one module by another that the order of the steps does not allow. */

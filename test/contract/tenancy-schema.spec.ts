@@ -22,10 +22,15 @@ const RESOLVED = [
   'oauth_client',
   'object_copy',
   'organization',
+  'outbox_event',
   'share_link',
   'stored_object',
+  'submission',
   'upload',
 ];
+
+/** What is deleted in every tenant's name when its time is over. */
+const SWEPT = ['idempotency_key', 'outbox_event'];
 
 let stack: Stack;
 let app: Pool;
@@ -93,7 +98,7 @@ describe('every table', () => {
     expect(others.map(({ tablename, cmd, roles }) => `${tablename} ${cmd} ${roles}`).sort()).toEqual(
       [
         ...RESOLVED.map((table) => `${table} SELECT {scandock_definer}`),
-        'idempotency_key DELETE {scandock_definer}',
+        ...SWEPT.map((table) => `${table} DELETE {scandock_definer}`),
       ].sort(),
     );
   });
@@ -140,7 +145,7 @@ describe('functions that act as their owner', () => {
        FROM pg_proc p JOIN pg_roles r ON r.oid = p.proowner JOIN pg_namespace n ON n.oid = p.pronamespace
        WHERE p.prosecdef AND n.nspname NOT IN ('pg_catalog', 'information_schema')`,
     );
-    expect(functions.length).toBeGreaterThanOrEqual(13);
+    expect(functions.length).toBeGreaterThanOrEqual(15);
     for (const { name, owner, login, superuser, config, open } of functions)
       expect({ name, owner, login, superuser, config, open }).toEqual({
         name,
@@ -158,7 +163,7 @@ describe('functions that act as their owner', () => {
        WHERE p.grantee = 'scandock_definer'::regrole AND c.relnamespace IN ('public'::regnamespace, 'bullmq'::regnamespace)`,
     );
     expect(grants.map(({ grant }) => grant).sort()).toEqual(
-      [...RESOLVED.map((table) => `${table} SELECT`), 'idempotency_key DELETE'].sort(),
+      [...RESOLVED.map((table) => `${table} SELECT`), ...SWEPT.map((table) => `${table} DELETE`)].sort(),
     );
     const others = await all<{ name: string }>(
       `SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'scandock%' AND rolname NOT IN ('scandock_admin', 'scandock_definer')
@@ -185,6 +190,7 @@ describe('functions that act as their owner', () => {
       'organization_ids',
       'reconcile_copies',
       'reconcile_deleted',
+      'reconcile_due_submissions',
       'reconcile_lookup',
       'reconcile_overdue',
       'reconcile_purging',
@@ -193,6 +199,7 @@ describe('functions that act as their owner', () => {
       'resolve_oauth_client',
       'resolve_share_link',
       'sweep_idempotency_keys',
+      'sweep_outbox_events',
     ]);
   });
 
@@ -209,6 +216,7 @@ describe('functions that act as their owner', () => {
       'oldest',
       'organization_id',
       'parked',
+      'prefix',
       'records',
       'secret_hash',
       'state',
@@ -282,6 +290,11 @@ describe.each([
     'DELETE FROM signing_key',
     'DELETE FROM exam',
     'DELETE FROM upload',
+    'DELETE FROM "order"',
+    'DELETE FROM result',
+    'DELETE FROM outbox_event',
+    'UPDATE outbox_event SET type = type',
+    'TRUNCATE outbox_event',
     `COPY exam TO PROGRAM 'true'`,
   ])('may not: %s', async (sql) => {
     expect(await refusal(sql)).toBe('42501');

@@ -86,7 +86,11 @@ export class FoundContents {
     const another = first !== undefined && first.header.studyInstanceUid !== instance.header.studyInstanceUid;
     if (another || this.volumes.length > 0)
       throw new ZipRefusal('zip.mixed-studies', placeOf(instance.entry));
-    this.instances.push(instance);
+    // A header holds its raw values until its attributes are read: thousands are kept without, as the study's first says.
+    const { entry, header } = instance;
+    this.instances.push(
+      first ? { entry, header: { ...header, attributes: first.header.attributes } } : instance,
+    );
   }
 
   /** @throws {ZipRefusal} zip.mixed-studies */

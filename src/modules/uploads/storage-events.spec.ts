@@ -18,7 +18,7 @@ const record = (key: string, eventName = 'ObjectCreated:Put', eventSource = 'aws
     configurationId: 'landed',
     bucket: { name: 'scandock', ownerIdentity: { principalId: '1' }, arn: 'arn:aws:s3:::scandock' },
     object: {
-      key: formEncoded(key),
+      key: eventSource === 'ceph:s3' ? key : formEncoded(key),
       size: 1024,
       eTag: 'd41d8cd98f00b204e9800998ecf8427e',
       sequencer: '0A1B',

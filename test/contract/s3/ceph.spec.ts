@@ -1,6 +1,7 @@
 import { afterAll, it } from '@jest/globals';
 import { type CephGateway, cephInstalled, startCeph } from '../../support/ceph.js';
 import { describeLeastRights } from './least-rights.js';
+import { describeNotifications } from './notifications.js';
 import { describeS3Contract } from './s3-contract.js';
 
 let gateway: Promise<CephGateway> | undefined;
@@ -32,6 +33,7 @@ if (cephInstalled()) {
     stop: () => Promise.resolve(),
   });
   describeLeastRights(shared);
+  describeNotifications(shared);
 } else {
   process.stdout.write('S3 contract: skipped against Ceph RGW, its binaries are not installed\n');
   it.skip('Ceph RGW is not installed', () => undefined);

@@ -12,33 +12,64 @@ import { Requires } from '../../src/platform/authorization/requires.js';
 import { SCOPES } from '../../src/platform/authorization/scopes.js';
 import { type Stack, startStack } from '../support/stack.js';
 
-/** Who may call what. A new route fails this test until somebody has written down here who it is for. */
+/**
+ * Who may call what: operation, scope, who writes its event, and which credentials are taken. A new route fails this test
+ * until somebody has written down here who it is for.
+ */
 const ROUTES = [
-  'DELETE /api/v1/exams/:id                         exams:delete          exams:write  transaction',
-  'DELETE /api/v1/exams/:id/share                   exams:share           exams:write  transaction',
-  'GET    /.well-known/jwks.json                    tokens:metadata       public       never',
-  'GET    /.well-known/oauth-authorization-server   tokens:metadata       public       never',
-  'GET    /api/v1/exams                             exams:list            exams:read   response',
-  'GET    /api/v1/exams/:id                         exams:read            exams:read   response',
-  'GET    /api/v1/me                                account:read          any          response',
-  'GET    /assets/scandock.svg                      shares:assets         public       never',
-  'GET    /assets/share.css                         shares:assets         public       never',
-  'GET    /auth/token                               tokens:issue          public       transaction',
-  'GET    /healthz                                  system:health         public       never',
-  'GET    /metrics                                  system:metrics        public       never',
-  'GET    /readyz                                   system:health         public       never',
-  'GET    /share/:token                             shares:open           public       transaction',
-  'GET    /share/:token/files/:id                   shares:download       public       transaction',
-  'GET    /test-token                               tokens:inspect        any          response',
-  'GET    /viewer/:token                            shares:open           public       transaction',
-  'POST   /api/v1/exams                             exams:create          exams:write  transaction',
-  'POST   /api/v1/exams/:id/confirm                 exams:confirm         exams:write  transaction',
-  'POST   /api/v1/exams/:id/share                   exams:share           exams:write  transaction',
-  'POST   /api/v1/exams/:id/urls                    exams:issue-urls      exams:write  transaction',
-  'POST   /auth/token                               tokens:issue          public       transaction',
-  'POST   /oauth2/token                             tokens:issue          public       transaction',
-  'POST   /share/:token                             shares:unlock         public       transaction',
+  'DELETE /api/v1/exams/:id                         exams:delete          exams:write    transaction bearer',
+  'DELETE /api/v1/exams/:id/share                   exams:share           exams:write    transaction bearer',
+  'GET    /.well-known/jwks.json                    tokens:metadata       public         never       -',
+  'GET    /.well-known/oauth-authorization-server   tokens:metadata       public         never       -',
+  'GET    /api/v1/events                            events:list           orders:read    response    bearer',
+  'GET    /api/v1/exams                             exams:list            exams:read     response    bearer',
+  'GET    /api/v1/exams/:id                         exams:read            exams:read     response    bearer',
+  'GET    /api/v1/me                                account:read          any            response    bearer',
+  'GET    /assets/scandock.svg                      shares:assets         public         never       -',
+  'GET    /assets/share.css                         shares:assets         public         never       -',
+  'GET    /auth/token                               tokens:issue          public         transaction -',
+  'GET    /failure-report                           orders:read           orders:read    response    bearer, basic',
+  'GET    /healthz                                  system:health         public         never       -',
+  'GET    /metrics                                  system:metrics        public         never       -',
+  'GET    /new-order                                orders:create         orders:write   transaction bearer, basic',
+  'GET    /orderId                                  orders:read           orders:read    response    bearer, basic',
+  'GET    /orders                                   orders:list           orders:read    response    bearer, basic',
+  'GET    /orders/:id                               orders:read           orders:read    response    bearer, basic',
+  'GET    /readyz                                   system:health         public         never       -',
+  'GET    /reports                                  results:read          results:read   response    bearer, basic',
+  'GET    /results                                  results:list          results:read   response    bearer, basic',
+  'GET    /share/:token                             shares:open           public         transaction -',
+  'GET    /share/:token/files/:id                   shares:download       public         transaction -',
+  'GET    /status                                   orders:read           orders:read    response    bearer, basic',
+  'GET    /studies                                  studies:list          studies:read   response    bearer, basic',
+  'GET    /studies/:uid                             studies:read          studies:read   response    bearer, basic',
+  'GET    /test-token                               tokens:inspect        any            response    bearer',
+  'GET    /upload                                   uploads:issue         uploads:write  transaction bearer, basic',
+  'GET    /uploads/:id                              uploads:read          uploads:read   response    bearer, basic',
+  'GET    /uploads/:id/download                     uploads:download      uploads:read   transaction bearer, basic',
+  'GET    /viewer/:token                            shares:open           public         transaction -',
+  'PATCH  /add-metadata                             metadata:write        metadata:write transaction bearer, basic',
+  'POST   /api/v1/exams                             exams:create          exams:write    transaction bearer',
+  'POST   /api/v1/exams/:id/confirm                 exams:confirm         exams:write    transaction bearer',
+  'POST   /api/v1/exams/:id/share                   exams:share           exams:write    transaction bearer',
+  'POST   /api/v1/exams/:id/urls                    exams:issue-urls      exams:write    transaction bearer',
+  'POST   /auth/token                               tokens:issue          public         transaction -',
+  'POST   /internal/storage-events                  uploads:notify        public         transaction -',
+  'POST   /new-order                                orders:create         orders:write   transaction bearer, basic',
+  'POST   /oauth2/token                             tokens:issue          public         transaction -',
+  'POST   /orders/:id/close                         orders:close          orders:write   transaction bearer, basic',
+  'POST   /reports                                  results:acknowledge   results:read   transaction bearer, basic',
+  'POST   /results                                  results:deliver       results:write  transaction bearer, basic',
+  'POST   /share/:token                             shares:unlock         public         transaction -',
+  'POST   /upload                                   uploads:issue         uploads:write  transaction bearer, basic',
+  'POST   /uploads/:id/complete                     uploads:complete      uploads:write  transaction bearer, basic',
 ];
+
+/** Operations that can be granted and have no route, and why. */
+const ROUTELESS: Record<string, string> = {
+  'system:documentation': 'the document and its pages are served beside the routes',
+  'uploads:replace': 'a right that is read when a URL is issued, and used when its bytes are registered',
+};
 
 let stack: Stack;
 let api: Api;
@@ -73,11 +104,12 @@ function unplant(): void {
 }
 
 describe('the route table', () => {
-  it('lists every route with its operation, its scope, and who writes its event', () => {
+  it('lists every route with its operation, its scope, who writes its event, and what is taken as a credential', () => {
     const lines = api.routes.map(
-      ({ method, path, operation, public: open }) =>
+      ({ method, path, operation, public: open, basic }) =>
         `${method.padEnd(6)} ${path.padEnd(41)} ${operation.name.padEnd(21)} ` +
-        `${(open ? 'public' : (operation.scope ?? 'any')).padEnd(12)} ${operation.audited}`,
+        `${(open ? 'public' : (operation.scope ?? 'any')).padEnd(14)} ${operation.audited.padEnd(11)} ` +
+        (basic ? 'bearer, basic' : open ? '-' : 'bearer'),
     );
     expect(lines.sort()).toEqual(ROUTES);
   });
@@ -101,8 +133,9 @@ describe('the route table', () => {
     expect(
       allOperations()
         .map(({ name }) => name)
-        .filter((name) => !used.has(name)),
-    ).toEqual(['system:documentation']);
+        .filter((name) => !used.has(name))
+        .sort(),
+    ).toEqual(Object.keys(ROUTELESS).sort());
   });
 });
 

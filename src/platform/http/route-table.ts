@@ -38,7 +38,7 @@ export function readRouteTable(
       for (const path of [paths].flat())
         routes.push({
           method: RequestMethod[reflector.get<RequestMethod>(METHOD_METADATA, handler)]!,
-          path: `/${[[base].flat()[0], path].filter(Boolean).join('/')}`.replaceAll(/\/+/g, '/'),
+          path: pathOf([base].flat()[0]!, path),
           operation: operationNamed(operation),
           public: reflector.get<boolean | undefined>(PUBLIC, handler) ?? false,
           basic: reflector.getAllAndOverride<boolean | undefined>(BASIC, [handler, metatype!]) ?? false,
@@ -51,3 +51,7 @@ export function readRouteTable(
     );
   return routes;
 }
+
+/** As the server knows it: one slash between the parts, none at the end. */
+const pathOf = (base: string, path: string): string =>
+  `/${base}/${path}`.replaceAll(/\/+/g, '/').replace(/(?<=.)\/$/, '');

@@ -51,7 +51,6 @@ function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | und
   if (!operation || operation.audited === 'never') return undefined;
   const outcome = outcomeOf(reply.statusCode);
   if (outcome === 'success' && operation.audited === 'transaction') return undefined;
-  const { id } = (request.params ?? {}) as { id?: string };
   return {
     organizationId: principal?.organizationId ?? PLATFORM_ORGANIZATION,
     actor: principal
@@ -59,12 +58,27 @@ function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | und
       : { kind: 'anonymous' },
     action: operation.name,
     outcome,
-    resource: { type: operation.subject, ...(id && UUID.test(id) && { id: id.toLowerCase() }) },
+    resource: { type: operation.subject, ...resourceNamedBy(request) },
     origin: info,
     scopes: caller?.scopes ?? [],
     detail: outcome === 'success' ? {} : { status: reply.statusCode, code: error?.code ?? 'unknown' },
   };
 }
+
+/**
+ * What a request was about: its path's id, else the order it names. Only UUIDs: nothing else a caller writes, a
+ * StudyInstanceUID least of all, belongs in the ledger.
+ */
+function resourceNamedBy(request: FastifyRequest): { type?: string; id?: string } {
+  const [params, query, body] = [request.params, request.query, request.body].map(
+    (part) => (part ?? {}) as { id?: unknown; order_id?: unknown },
+  );
+  if (isUuid(params!.id)) return { id: params!.id.toLowerCase() };
+  const order = [query!.order_id, body!.order_id].find(isUuid);
+  return order ? { type: 'Order', id: order.toLowerCase() } : {};
+}
+
+const isUuid = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
 
 function outcomeOf(status: number): AuditOutcome {
   if (status < 400) return 'success';

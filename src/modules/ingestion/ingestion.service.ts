@@ -70,9 +70,9 @@ export class IngestionService {
         target.order_id ??
         (await this.orders.newestOfStudy(tx, caller, 'metadata:write', target.study_uid!)).id;
       const order = await this.orders.lock(tx, caller, 'metadata:write', id);
-      if (!takesMetadata((await this.views.state(tx, order)).state)) throw orderClosed();
+      if (!takesMetadata((await this.views.state(tx, caller, order)).state)) throw orderClosed();
       await this.overlays.patch(tx, organizationId, id, patch);
-      const { state, attributes, missing } = await this.views.state(tx, order);
+      const { state, attributes, missing } = await this.views.state(tx, caller, order);
       const removed = Object.values(patch).filter((value) => value === null).length;
       await this.audit.record(
         tx,
@@ -111,7 +111,7 @@ export class IngestionService {
         }),
       );
       const closed = { ...order, closedAt: order.closedAt ?? this.clock.now() };
-      return { landed, status: await this.views.status(tx, closed) };
+      return { landed, status: await this.views.status(tx, caller, closed) };
     });
     await this.landing.queueVerification(witnessOf(caller), landed);
     return status;

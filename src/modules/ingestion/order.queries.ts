@@ -31,7 +31,7 @@ export class OrderQueries {
   status(caller: Caller, target: Target): Promise<OrderStatus> {
     return this.read(caller, async (tx) => {
       const order = await this.target(tx, caller, target);
-      return this.views.status(tx, order);
+      return this.views.status(tx, caller, order);
     });
   }
 
@@ -39,7 +39,7 @@ export class OrderQueries {
   detail(caller: Caller, id: string): Promise<OrderDetail> {
     return this.read(caller, async (tx) => {
       const order = await this.orders.find(tx, caller, 'orders:read', id);
-      return this.views.detail(tx, order);
+      return this.views.detail(tx, caller, order);
     });
   }
 
@@ -92,7 +92,7 @@ export class OrderQueries {
   failures(caller: Caller, target: Target): Promise<FailureReport> {
     return this.read(caller, async (tx) => {
       const order = await this.target(tx, caller, target);
-      const { state } = await this.views.status(tx, order);
+      const { state } = await this.views.status(tx, caller, order);
       const rows = await rejectedOfOrder(tx, order.organizationId, order.id, MAX_REJECTED + 1);
       return {
         order_id: order.id,

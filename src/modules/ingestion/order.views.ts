@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Order } from '../../generated/prisma/client.js';
+import type { Caller } from '../../platform/authorization/principal.js';
 import type { Transaction } from '../../platform/database/database.service.js';
 import type { EffectiveAttributes } from '../metadata/effective.js';
 import { OverlaysService } from '../metadata/overlays.service.js';
@@ -23,20 +24,27 @@ interface Standing {
 export class OrderViews {
   constructor(private readonly overlays: OverlaysService) {}
 
-  async state(tx: Transaction, order: Order): Promise<Standing> {
-    return (await this.stand(tx, order.organizationId, [order]))[0]!;
+  /**
+   * What is shown of tags is what the caller may read of studies: who knows a study's UID can have it join an order of
+   * its own, and must not learn by that whose it is.
+   */
+  async state(tx: Transaction, caller: Caller, order: Order): Promise<Standing> {
+    const standing = (await this.stand(tx, order.organizationId, [order]))[0]!;
+    if (caller.ability.can('studies:read', 'Study')) return standing;
+    const overlays = await this.overlays.ofOrders(tx, order.organizationId, [order.id]);
+    return { ...standing, attributes: this.overlays.effective(overlays.get(order.id), []) };
   }
 
-  async status(tx: Transaction, order: Order): Promise<OrderStatus> {
+  async status(tx: Transaction, caller: Caller, order: Order): Promise<OrderStatus> {
     return toStatus(
-      await this.state(tx, order),
+      await this.state(tx, caller, order),
       await rejectedOfOrder(tx, order.organizationId, order.id, MAX_REJECTED),
     );
   }
 
-  async detail(tx: Transaction, order: Order): Promise<OrderDetail> {
+  async detail(tx: Transaction, caller: Caller, order: Order): Promise<OrderDetail> {
     const { organizationId, id: orderId } = order;
-    const standing = await this.state(tx, order);
+    const standing = await this.state(tx, caller, order);
     const rejected = await rejectedOfOrder(tx, organizationId, orderId, MAX_REJECTED);
     const volumes = await tx.volume.findMany({ where: { organizationId, orderId }, orderBy: { id: 'asc' } });
     return {

@@ -24,6 +24,7 @@ export function rejectedOfOrder(
   return tx.$queryRaw`
     SELECT id AS "uploadId", parent_id AS "parentId", declared_name AS name, landed_size AS size, rejection_rule AS rule,
            rejection_message AS message, rejection_where AS place, rejected_at AS "rejectedAt"
-    FROM upload WHERE organization_id = ${organizationId}::uuid AND order_id = ${orderId}::uuid AND state = 'rejected'
+    FROM upload WHERE organization_id = ${organizationId}::uuid AND order_id = ${orderId}::uuid
+      AND surface = 'ingestion' AND state = 'rejected'
     ORDER BY id LIMIT ${limit}::int`;
 }

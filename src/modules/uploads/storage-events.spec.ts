@@ -67,6 +67,7 @@ const TOLD: [string, (key: string) => unknown][] = [
   ['S3, a copy', (key) => ({ Records: [record(key, 's3:ObjectCreated:Copy')] })],
   ['S3, a multipart upload', (key) => ({ Records: [record(key, 'ObjectCreated:CompleteMultipartUpload')] })],
   ['S3 by SNS', (key) => sns({ Records: [record(key)] })],
+  ['S3 by SNS, as text', (key) => JSON.stringify(sns({ Records: [record(key)] }))],
   ['S3 by EventBridge', eventBridge],
   ['EventBridge by SNS', (key) => sns(eventBridge(key))],
   ['R2', r2],

@@ -38,7 +38,8 @@ type Json = Record<string, unknown>;
  * @throws validation_error for what is none of these, and for more than 1,000 events
  */
 export function parseStorageEvents(body: unknown): string[] {
-  const keys = keysIn(body, '', MAX_DEPTH);
+  // SNS sends its JSON as text/plain.
+  const keys = keysIn(typeof body === 'string' ? parsed(body, '') : body, '', MAX_DEPTH);
   if (keys.length > MAX_EVENTS) throw malformed('', `holds more than ${MAX_EVENTS} events`);
   return [...new Set(keys)];
 }

@@ -10,6 +10,7 @@ const shared = {
 /** @type {import('jest').Config} */
 export default {
   maxWorkers: 2, // a core each; the servers under test need theirs too
+  testTimeout: 30_000, // a limit against hanging, not a measure of speed: machines are busy
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },
     {

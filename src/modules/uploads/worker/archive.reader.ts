@@ -42,11 +42,25 @@ export class ArchiveReader {
     try {
       const verdict = await surveyArchive(archive, (entry, _role, bytes) => writer.write(entry, bytes));
       const written = await writer.finish();
-      return verdict.ok ? toArchive(verdict.contents, written) : refused(verdict);
+      return verdict.ok ? await this.keep(verdict.contents, written) : refused(verdict);
     } finally {
       archive.close();
       await writer.settled(); // after a failure too: a retry must not meet writes of this try
     }
+  }
+
+  /** What was written before it turned out to be of no use is removed now: once the archive has won, no sweep knows it. */
+  private async keep(
+    found: StudyArchive | NiftiArchive,
+    written: Map<ZipEntry, WrittenEntry>,
+  ): Promise<Archive | Rejected> {
+    const archive = toArchive(found, written);
+    if ('rejection' in archive) return archive;
+    const named = new Set(archive.entries.map(({ key }) => key));
+    const useless = [...written.values()].map(({ key }) => key).filter((key) => !named.has(key));
+    const kept = await this.storage.delete(useless);
+    if (kept.size > 0) throw unavailable(new Error('the bucket kept entries that are of no use'));
+    return archive;
   }
 
   private source(key: string, size: number): RangeSource {

@@ -113,9 +113,20 @@ export class UploadQueries {
         select: { id: true },
       });
       if (upload.duplicate && first && first.id !== id) whereabouts.duplicateOf = first.id;
+      const study = upload.contents && (await studyOfArchive(tx, upload));
+      if (study) whereabouts.studyInstanceUid = study.studyInstanceUid;
     }
     return viewUpload(upload, whereabouts);
   }
+}
+
+/** It holds one study at most: any entry tells which. */
+async function studyOfArchive(tx: Transaction, { organizationId, id }: UploadRow) {
+  const entry = await tx.upload.findFirst({
+    where: { organizationId, parentId: id, studyId: { not: null } },
+    select: { study: { select: { studyInstanceUid: true } } },
+  });
+  return entry?.study;
 }
 
 const notLanded = (): ApplicationError =>

@@ -14,6 +14,8 @@ export type UploadRow = Prisma.UploadGetPayload<{ include: typeof uploadParts }>
 /** Where its bytes went, and who brought the same ones before. */
 export interface Whereabouts {
   instance?: { sopInstanceUid: string; seriesInstanceUid: string };
+  /** Of an archive: the study in it. */
+  studyInstanceUid?: string;
   duplicateOf?: string;
 }
 
@@ -56,12 +58,13 @@ export function viewUpload(upload: UploadRow, whereabouts: Whereabouts): UploadV
 function resultOf(
   upload: UploadRow,
   kind: string,
-  { instance, duplicateOf }: Whereabouts,
+  { instance, studyInstanceUid, duplicateOf }: Whereabouts,
 ): UploadView['result'] {
   const contents = upload.contents as Contents | null;
+  const studyUid = upload.study?.studyInstanceUid ?? studyInstanceUid;
   return {
     kind,
-    ...(upload.study && { study_uid: upload.study.studyInstanceUid }),
+    ...(studyUid && { study_uid: studyUid }),
     ...(instance && { series_uid: instance.seriesInstanceUid, sop_uid: instance.sopInstanceUid }),
     ...(contents && { instances: contents.entries, skipped: contents.skipped }),
     ...(duplicateOf && { duplicate_of: duplicateOf }),

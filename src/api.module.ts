@@ -9,6 +9,8 @@ import { CREATE_BODY_LIMIT } from './modules/exams/exams.schemas.js';
 import { examsErrorFormats } from './modules/exams/http/exams.error-format.js';
 import { EventsHttpModule } from './modules/events/http/events-http.module.js';
 import { IngestionHttpModule } from './modules/ingestion/http/ingestion-http.module.js';
+import { ResultsHttpModule } from './modules/results/http/results-http.module.js';
+import { RESULT_LIMIT } from './modules/results/results.schemas.js';
 import { StudiesHttpModule } from './modules/studies/http/studies-http.module.js';
 import { UploadsHttpModule } from './modules/uploads/http/uploads-http.module.js';
 import { ExamsHttpModule } from './modules/exams/http/exams-http.module.js';
@@ -39,6 +41,7 @@ const FORM_LIMIT = 8 * 1024;
 
 export const BODY_LIMITS: BodyLimits = {
   '/api/v1/exams': CREATE_BODY_LIMIT,
+  '/results': RESULT_LIMIT,
   '/oauth2/token': FORM_LIMIT,
   '/auth/token': FORM_LIMIT,
   '/share/:token': FORM_LIMIT,
@@ -65,6 +68,7 @@ export class ApiModule {
         UploadsHttpModule,
         StudiesHttpModule,
         IngestionHttpModule,
+        ResultsHttpModule,
         ExamsHttpModule,
       ],
       controllers: [HealthController],

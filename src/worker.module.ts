@@ -1,5 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuditModule } from './modules/audit/audit.module.js';
+import { ResultDelivery } from './modules/results/worker/result-delivery.js';
+import { ResultsWorkerModule } from './modules/results/worker/results-worker.module.js';
 import { StudiesModule } from './modules/studies/studies.module.js';
 import { UploadsWorkerModule } from './modules/uploads/worker/uploads-worker.module.js';
 import { ClockModule } from './platform/clock/clock.module.js';
@@ -22,7 +24,7 @@ export class WorkerModule {
         StorageModule,
         QueueModule.with(config),
         AuditModule,
-        UploadsWorkerModule.with(StudiesModule),
+        UploadsWorkerModule.with(StudiesModule, [{ module: ResultsWorkerModule, listener: ResultDelivery }]),
       ],
     };
   }

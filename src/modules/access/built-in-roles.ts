@@ -18,6 +18,10 @@ const fillOrders: RoleRule[] = [
   { operations: ['orders:create', 'orders:close', 'metadata:write'], subject: 'Order' },
   { operations: ['uploads:issue', 'uploads:complete'], subject: 'Upload' },
 ];
+const readResults: RoleRule[] = [
+  { operations: ['results:list'], subject: 'Order' },
+  { operations: ['results:read'], subject: 'Result' },
+];
 /** An uploading device sees what it made itself. */
 const own = { createdById: '${principal.id}' };
 const ownUploads = { principalId: '${principal.id}' };
@@ -34,6 +38,9 @@ export const BUILT_IN_ROLES: Record<string, RoleRule[]> = {
     ...readOrders,
     ...fillOrders,
     { operations: ['uploads:replace'], subject: 'Upload' },
+    ...readResults,
+    { operations: ['results:deliver'], subject: 'Order' },
+    { operations: ['results:acknowledge'], subject: 'Result' },
   ],
   uploader: [
     self,
@@ -45,10 +52,11 @@ export const BUILT_IN_ROLES: Record<string, RoleRule[]> = {
     },
     { operations: ['orders:create'], subject: 'Order' },
     {
-      operations: ['orders:list', 'orders:read', 'orders:close', 'metadata:write'],
+      operations: ['orders:list', 'orders:read', 'orders:close', 'metadata:write', 'results:list'],
       subject: 'Order',
       conditions: own,
     },
+    { operations: ['results:read', 'results:acknowledge'], subject: 'Result', conditions: { order: own } },
     { operations: ['uploads:issue'], subject: 'Upload' },
     {
       operations: ['uploads:read', 'uploads:complete', 'uploads:download'],
@@ -61,7 +69,7 @@ export const BUILT_IN_ROLES: Record<string, RoleRule[]> = {
       conditions: { uploads: { some: ownUploads } },
     },
   ],
-  reader: [self, readExams, ...readOrders],
+  reader: [self, readExams, ...readOrders, ...readResults],
   auditor: [self],
   patient: [self],
 };

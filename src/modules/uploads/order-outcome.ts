@@ -18,7 +18,8 @@ export async function failOrders(
   const failed = await tx.$queryRaw<{ id: string }[]>`
     UPDATE "order" o SET failed_at = ${now}::timestamptz
     WHERE o.organization_id = ${organizationId}::uuid AND o.id = ANY (${ids}::uuid[]) AND o.failed_at IS NULL
-      AND EXISTS (SELECT 1 FROM upload u WHERE u.organization_id = o.organization_id AND u.order_id = o.id AND u.state = 'rejected')
+      AND EXISTS (SELECT 1 FROM upload u WHERE u.organization_id = o.organization_id AND u.order_id = o.id
+                  AND u.surface = 'ingestion' AND u.state = 'rejected')
       AND NOT EXISTS (SELECT 1 FROM upload u WHERE u.organization_id = o.organization_id AND u.order_id = o.id
                       AND u.surface = 'ingestion' AND u.state IN ('issued', 'landed', 'verified', 'registered'))
     RETURNING o.id`;

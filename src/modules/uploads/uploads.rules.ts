@@ -1,3 +1,4 @@
+import type { DocumentRule } from '../../formats/document/rules.js';
 import type { ContentsRule } from '../../formats/zip/contents.js';
 import type { SidecarRule } from '../metadata/sidecar.js';
 
@@ -9,7 +10,7 @@ export interface Rejection {
 }
 
 /** Every rule there is (docs/rules.md). */
-export type UploadRule = ContentsRule | SidecarRule | keyof typeof UPLOAD_RULES;
+export type UploadRule = ContentsRule | DocumentRule | SidecarRule | keyof typeof UPLOAD_RULES;
 
 /** Rules that are not the format's. */
 export const UPLOAD_RULES = {

@@ -15,6 +15,7 @@ import { newId } from '../database/id.js';
 import { toApplicationError } from '../errors/translate-error.js';
 import { observeRequest } from '../health/metrics.js';
 import { type ErrorFormat, formatFor, problemDetails, renderError } from './error-format.js';
+import { passRawBodies } from './raw-body.js';
 import { readBodiesOfGet } from './reads-body.js';
 import { beginContext } from './request-context.js';
 
@@ -68,6 +69,7 @@ export async function createHttpAdapter(
   });
   followRequests(server as unknown as FastifyInstance);
   readBodiesOfGet(server as unknown as FastifyInstance);
+  passRawBodies(server as unknown as FastifyInstance);
   server.addContentTypeParser(
     'application/merge-patch+json', // RFC 7396
     { parseAs: 'string' },

@@ -1,4 +1,5 @@
 import type { DicomHeader } from '../../../formats/dicom/header.js';
+import type { DocumentKind } from '../../../formats/document/document.js';
 import type { Overlay } from '../../metadata/overlay.js';
 import type { Claim } from '../upload.ledger.js';
 import type { Rejection } from '../uploads.rules.js';
@@ -8,7 +9,7 @@ import type { AuditOrigin } from '../../audit/audit.events.js';
 export type Content = { kind: 'dicom'; header: DicomHeader } | Archive | { kind: Opaque };
 
 /** Files that are kept as they are, and read by nobody here. */
-export type Opaque = 'nifti' | 'bval' | 'bvec' | 'json' | 'pdf' | 'xml' | 'png' | 'txt';
+export type Opaque = 'nifti' | 'bval' | 'bvec' | DocumentKind;
 
 /** A ZIP whose entries became objects of their own: one DICOM study, or one NIfTI set. */
 export interface Archive {

@@ -68,7 +68,7 @@ export async function readThrough(
 /** What the object was declared to be and is not. */
 export function misdeclared(
   { declaredSize, declaredSha256 }: Pick<Claim, 'declaredSize' | 'declaredSha256'>,
-  { size, sha256 }: Pass,
+  { size, sha256 }: Pick<Pass, 'size' | 'sha256'>,
 ): Rejection | undefined {
   if (declaredSize !== null && BigInt(size) !== declaredSize) return rejection('size.mismatch');
   if (declaredSha256 !== null && !sha256.equals(declaredSha256)) return rejection('sha256.mismatch');

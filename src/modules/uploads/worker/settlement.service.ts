@@ -150,7 +150,8 @@ export class SettlementService {
     await reviveOrders(
       tx,
       organizationId,
-      registered.flatMap(({ orderId }) => orderId ?? []),
+      // A report that an order has failed does not make it succeed.
+      registered.flatMap(({ verdict, orderId }) => (verdict.copy?.surface === 'ingestion' && orderId) || []),
     );
     const orderOf = ({ copy }: Verdict) => copy?.orderId ?? undefined;
     const failed = await failOrders(

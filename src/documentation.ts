@@ -28,6 +28,14 @@ export function createDocument(app: NestFastifyApplication): OpenAPIObject {
       'oauth2',
     )
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, sdk_live_...' }, 'apiKey')
+    .addBasicAuth(
+      {
+        type: 'http',
+        scheme: 'basic',
+        description: "A client's id and secret, for clients that send nothing else",
+      },
+      'basic',
+    )
     .build();
   const document = SwaggerModule.createDocument(app, frame, {
     standardSchemaConverter: (schema, { schemaType }) => {
@@ -63,13 +71,17 @@ export function serveDocumentation(app: NestFastifyApplication, config: ConfigVa
   );
 }
 
-function describeRoute(document: OpenAPIObject, { method, path, operation, public: open }: Route): void {
+function describeRoute(
+  document: OpenAPIObject,
+  { method, path, operation, public: open, basic }: Route,
+): void {
   const item = document.paths[path.replaceAll(/:(\w+)/g, '{$1}')] as unknown as Operations | undefined;
   const described = item?.[method.toLowerCase()];
   if (!described) return; // a page, not API
-  described.operationId = `${operation.name.replace(':', '-')}-${method.toLowerCase()}-${path.split('/').pop()?.replaceAll(/\W/g, '')}`;
+  const ending = path.split('/').slice(-2).join('-');
+  described.operationId = `${operation.name}-${method.toLowerCase()}-${ending}`.replaceAll(/\W+/g, '-');
   if (open) return;
   const scopes = operation.scope ? [operation.scope] : [];
-  described.security = [{ oauth2: scopes }, { apiKey: [] }];
+  described.security = [{ oauth2: scopes }, { apiKey: [] }, ...(basic ? [{ basic: [] }] : [])];
   described.description = `Operation \`${operation.name}\`${operation.scope ? `, scope \`${operation.scope}\`` : ''}.`;
 }

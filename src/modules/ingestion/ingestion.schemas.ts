@@ -12,6 +12,14 @@ export const newOrderIdSchema = z.uuidv4('must be a UUIDv4').transform((id) => i
 /** Metadata as the body itself, or under `metadata`; beside either, an `order_id` the caller brings. */
 export const newOrderBodySchema = z
   .record(z.string(), z.unknown(), 'must be a JSON object')
+  .meta({
+    description: 'Metadata by DICOM keyword or tag: the body itself, or under `metadata`',
+    properties: {
+      order_id: { type: 'string', format: 'uuid', description: 'Your own UUIDv4, instead of in the query' },
+      metadata: { type: 'object' },
+    },
+    examples: [{ PatientID: 'P-1', AccessionNumber: 'A-1' }],
+  })
   .nullish()
   .transform((body) => {
     const { order_id, ...rest } = body ?? {};

@@ -53,6 +53,7 @@ export class OrdersController {
   @ApiOperation({
     summary: 'Create an order; metadata as JSON body, or in the query if it identifies nobody',
   })
+  @ApiBody({ required: false })
   @ApiResponse({ status: 200, description: 'The order', standardSchema: createdOrderSchema })
   createByGet(
     @CurrentCaller() caller: Caller,
@@ -73,10 +74,7 @@ export class OrdersController {
     required: false,
     description: 'Makes a retry create nothing twice, for 24 h',
   })
-  @ApiBody({
-    required: false,
-    schema: { type: 'object', example: { PatientID: 'P-1', AccessionNumber: 'A-1' } },
-  })
+  @ApiBody({ required: false })
   @ApiResponse({ status: 201, description: 'The order', standardSchema: createdOrderSchema })
   @ApiResponse({ status: 409, description: 'The id is used already in your organization' })
   createByPost(
@@ -94,7 +92,6 @@ export class OrdersController {
   @ApiOperation({
     summary: 'Change the metadata of an order: JSON Merge Patch by DICOM keyword or tag, null removes',
   })
-  @ApiBody({ schema: { type: 'object', example: { PatientName: 'Doe^Jane', StudyDescription: null } } })
   @ApiResponse({ status: 200, description: 'What holds now, and from whom', standardSchema: metadataSchema })
   @ApiResponse({ status: 409, description: 'The order is closed' })
   addMetadata(

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, Header, HttpCode, Post, Query, Res } from '@nestjs/common';
-import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { Caller } from '../../../platform/authorization/principal.js';
 import { AcceptsBasic, Requires } from '../../../platform/authorization/requires.js';
@@ -39,6 +39,7 @@ export class IngestionUploadsController {
   @Header('cache-control', 'no-store')
   @Requires('uploads:issue')
   @ApiOperation({ summary: `${SUMMARY}; declared in the body` })
+  @ApiBody({ required: false })
   @ApiResponse({ status: 201, description: 'Where to PUT it', standardSchema: issuedUploadSchema })
   issueByPost(
     @CurrentCaller() caller: Caller,

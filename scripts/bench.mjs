@@ -1,7 +1,7 @@
 // `npm run bench [-- row ...]`: the product's figures, each beside its baseline in the same run on the same machine.
 import { ensureBuilt, ensureInstalled, root } from './ensure-installed.mjs';
 import { readdirSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
@@ -12,8 +12,9 @@ const dir = path.join(root, 'test', 'bench');
 const wanted = process.argv.slice(2);
 const rows = readdirSync(dir)
   .filter((name) => name.endsWith('.bench.mjs'))
-  .filter((name) => wanted.length === 0 || wanted.some((word) => name.startsWith(word)));
-console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0].model.trim()}\n`);
+  .filter((name) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
+const machine = `node ${process.version}, ${cpus().length} x ${cpus()[0].model.trim()}`;
+console.log(`${machine}; load of the last minute ${loadavg()[0].toFixed(2)}\n`);
 console.log('| what | figure | baseline | ratio |\n|---|---|---|---|');
 for (const name of rows.sort()) {
   const { default: bench } = await import(pathToFileURL(path.join(dir, name)).href);

@@ -17,23 +17,25 @@ export async function startProduct() {
   const folder = mkdtempSync(path.join(tmpdir(), 'scandock-bench-'));
   const [port, s3Port, postgresPort] = [await freePort(), await freePort(), await freePort()];
   const children = [];
-  const start = (name, environment, message) =>
+  const start = (name, environment, { message, execArgv } = {}) =>
     new Promise((resolve, reject) => {
       const child = fork(main, [name], {
         env: { ...process.env, ...environment },
+        execArgv,
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });
       children.unshift(child);
-      child.once('message', resolve);
+      child.once('message', () => resolve(child));
       child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));
       if (message) child.send(message);
     });
   const s3 = { accessKeyId: 'BENCH', secretAccessKey: 'bench' };
-  await start(
-    'embedded',
-    {},
-    { dataDir: folder, postgres: { port: postgresPort, password: 'bench' }, s3: { port: s3Port, ...s3 } },
-  );
+  const parts = {
+    dataDir: folder,
+    postgres: { port: postgresPort, password: 'bench' },
+    s3: { port: s3Port, ...s3 },
+  };
+  await start('embedded', {}, { message: parts });
   const adminUrl = `postgresql://scandock_admin:bench@127.0.0.1:${postgresPort}/scandock`;
   await prepareDatabase({
     adminUrl,
@@ -50,6 +52,7 @@ export async function startProduct() {
     S3_ENDPOINT: `http://127.0.0.1:${s3Port}`,
     S3_ACCESS_KEY_ID: s3.accessKeyId,
     S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    STORAGE_EVENTS_SECRET: randomBytes(32).toString('hex'),
   };
   const client = new S3Client({
     endpoint: environment.S3_ENDPOINT,
@@ -60,16 +63,21 @@ export async function startProduct() {
   await client.send(new CreateBucketCommand({ Bucket: 'scandock' }));
   const workerUrl = roleUrl(adminUrl, 'scandock_worker', 'bench-worker');
   await start('api', environment);
-  const apiKey = await asOperator(workerUrl, async (organizations) => {
-    const organizationId = await organizations.createOrganization('Bench');
-    return organizations.createApiKey({ organizationId, name: 'bench', role: 'owner', scopes: SCOPES });
-  });
+  /** The API key of an organization of its own: nothing it uploads is there already. */
+  const newTenant = () =>
+    asOperator(workerUrl, async (organizations) => {
+      const organizationId = await organizations.createOrganization('Bench');
+      return organizations.createApiKey({ organizationId, name: 'bench', role: 'owner', scopes: SCOPES });
+    });
   return {
     baseUrl: environment.PUBLIC_URL,
     environment,
     adminUrl,
-    apiKey,
-    startWorker: () => start('worker', { ...environment, DATABASE_URL: workerUrl }),
+    workerUrl,
+    apiKey: await newTenant(),
+    newTenant,
+    /** @param execArgv of Node, for profiles */
+    startWorker: (execArgv) => start('worker', { ...environment, DATABASE_URL: workerUrl }, { execArgv }),
     close: async () => {
       for (const child of children)
         await new Promise((resolve) => {
@@ -105,7 +113,7 @@ export async function timed(jobs, parallel) {
 export const rate = (value) => `${Math.round(value).toLocaleString('en')}/s`;
 export const times = (value) => `${value.toFixed(value < 10 ? 2 : 1)} x`;
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
       const { port } = probe.address();

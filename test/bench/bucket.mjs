@@ -9,8 +9,8 @@ export async function put(url, bytes) {
   if (!response.ok) throw new Error(`PUT ${response.status}`);
 }
 
-/** What the bucket can do by itself: the files merely PUT, to keys nobody looks at. Returns the seconds it took. */
-export async function putAlone({ environment }, files, parallel) {
+/** A presigned PUT to a key nobody looks at. */
+export function putUrl(environment) {
   const client = new S3Client({
     endpoint: environment.S3_ENDPOINT,
     region: 'us-east-1',
@@ -21,11 +21,12 @@ export async function putAlone({ environment }, files, parallel) {
     },
     requestChecksumCalculation: 'WHEN_REQUIRED',
   });
-  const urls = await Promise.all(
-    files.map(() =>
-      getSignedUrl(client, new PutObjectCommand({ Bucket: 'scandock', Key: `baseline/${randomUUID()}` })),
-    ),
-  );
+  return getSignedUrl(client, new PutObjectCommand({ Bucket: 'scandock', Key: `baseline/${randomUUID()}` }));
+}
+
+/** What the bucket can do by itself: the files merely PUT. Returns the seconds it took. */
+export async function putAlone({ environment }, files, parallel) {
+  const urls = await Promise.all(files.map(() => putUrl(environment)));
   return timed(
     files.map((bytes, index) => () => put(urls[index], bytes)),
     parallel,

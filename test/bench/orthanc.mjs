@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, openAsBlob, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePort, timed } from './stack.mjs';
@@ -36,6 +36,13 @@ export async function startOrthanc() {
       throw new Error('Orthanc did not start');
   }
   return {
+    pid: child.pid,
+    /** A ZIP of instances, as one request. */
+    async upload(file) {
+      const response = await fetch(`${baseUrl}/instances`, { method: 'POST', body: await openAsBlob(file) });
+      if (!response.ok) throw new Error(`POST /instances: ${response.status}`);
+      await response.arrayBuffer();
+    },
     /** Seconds until each of the files is stored by a STOW-RS request of its own: then it can be found. */
     async ingest(files, parallel) {
       const before = (await get('/statistics')).CountInstances;

@@ -67,10 +67,11 @@ export class UploadQueries {
     const { organizationId } = caller.principal;
     const key = await this.database.withOrganization(organizationId, async (tx) => {
       const upload = await this.find(tx, caller, 'uploads:download', id);
+      if (!upload.storedObjectId || upload.state !== 'registered') throw notFound();
       const object = await tx.storedObject.findFirst({
-        where: { organizationId, id: upload.storedObjectId ?? '', purgingAt: null },
+        where: { organizationId, id: upload.storedObjectId, purgingAt: null },
       });
-      if (!object || upload.state !== 'registered') throw notFound();
+      if (!object) throw notFound();
       const disguised =
         upload.orderId && (await this.overlays.nameThePatient(tx, organizationId, upload.orderId));
       if (disguised && !caller.scopes.includes('originals:read')) throw scopeNeeded('originals:read');

@@ -113,7 +113,7 @@ describe('a ZIP with a DICOM study', () => {
         archive_upload_id: first.id,
         result: { kind: 'dicom', study_uid: StudyInstanceUID },
       });
-      expect(images[index]!.equals(await hospital.download(id))).toBe(true);
+      expect((await hospital.download(id)).equals(images[index]!)).toBe(true);
     }
     expect((await hospital.download(first.id)).equals(zip(disc))).toBe(true);
   });

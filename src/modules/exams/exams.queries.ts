@@ -4,7 +4,7 @@ import type { Exam, Prisma, ShareLink } from '../../generated/prisma/client.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
-import { decodeCursor, encodeCursor } from '../../platform/http/cursor.js';
+import { encodeCursor, olderThan } from '../../platform/http/cursor.js';
 import { StudiesService } from '../studies/studies.service.js';
 import { ShareLinksService } from '../sharing/share-links.service.js';
 import type {
@@ -55,13 +55,7 @@ export class ExamQueries {
       accessibleBy(caller.ability, 'exams:list').ofType('Exam'),
       { organizationId, deletedAt: null, ...(status && { status }) },
     ];
-    if (cursor) {
-      const { createdAt, id } = decodeCursor(cursor);
-      where.push(
-        { createdAt: { lte: createdAt } },
-        { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] },
-      );
-    }
+    if (cursor) where.push(...olderThan(cursor));
     return this.database.withOrganization(organizationId, async (tx) => {
       const exams = await tx.exam.findMany({
         where: { AND: where },

@@ -4,7 +4,7 @@ import type { Order, Prisma } from '../../generated/prisma/client.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
-import { decodeCursor, encodeCursor } from '../../platform/http/cursor.js';
+import { encodeCursor, olderThan } from '../../platform/http/cursor.js';
 import { OrdersService } from '../orders/orders.service.js';
 import type {
   FailureReport,
@@ -66,13 +66,7 @@ export class OrderQueries {
       where.push({ studies: { some: { study: { organizationId, studyInstanceUid: study_uid } } } });
     if (created_from) where.push({ createdAt: { gte: new Date(created_from) } });
     if (created_to) where.push({ createdAt: { lt: new Date(created_to) } });
-    if (cursor) {
-      const { createdAt, id } = decodeCursor(cursor);
-      where.push(
-        { createdAt: { lte: createdAt } },
-        { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] },
-      );
-    }
+    if (cursor) where.push(...olderThan(cursor));
     return this.read(caller, async (tx) => {
       const orders = await tx.order.findMany({
         where: { AND: where },

@@ -4,7 +4,7 @@ import type { Prisma, Study, Submission } from '../../generated/prisma/client.js
 import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
-import { decodeCursor, encodeCursor } from '../../platform/http/cursor.js';
+import { encodeCursor, olderThan } from '../../platform/http/cursor.js';
 import type { Overlay } from '../metadata/overlay.js';
 import { OverlaysService } from '../metadata/overlays.service.js';
 import { OrdersService } from '../orders/orders.service.js';
@@ -36,13 +36,7 @@ export class StudyQueries {
         ...(accession_number && { accessionNumber: accession_number }),
       },
     ];
-    if (cursor) {
-      const { createdAt, id } = decodeCursor(cursor);
-      where.push(
-        { createdAt: { lte: createdAt } },
-        { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] },
-      );
-    }
+    if (cursor) where.push(...olderThan(cursor));
     return this.database.readOrganization(organizationId, async (tx) => {
       const studies = await tx.study.findMany({
         where: { AND: where },

@@ -24,3 +24,10 @@ export function decodeCursor(cursor: string): Position {
     throw validationError([{ path: 'cursor', message: 'is not a cursor of this API' }]);
   }
 }
+
+/** What a page of the newest first goes on with: conditions on rows with a creation time and an id. */
+export function olderThan(cursor: string) {
+  const { createdAt, id } = decodeCursor(cursor);
+  // The first condition says nothing new, but an index can begin with it.
+  return [{ createdAt: { lte: createdAt } }, { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] }];
+}

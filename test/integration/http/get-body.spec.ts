@@ -107,7 +107,8 @@ describe('any other GET', () => {
     async (path) => {
       const plain = await send('GET', path);
       for (const type of ['application/json', 'application/x-www-form-urlencoded', 'text/xml', 'what; ever;'])
-        expect({ type, ...(await send('GET', path, { 'content-type': type })) }).toMatchObject({
+        expect({ given: type, ...(await send('GET', path, { 'content-type': type })) }).toMatchObject({
+          given: type,
           type: plain.type,
           status: plain.status,
         });

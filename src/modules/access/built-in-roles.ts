@@ -63,11 +63,6 @@ export const BUILT_IN_ROLES: Record<string, RoleRule[]> = {
       subject: 'Upload',
       conditions: ownUploads,
     },
-    {
-      operations: ['studies:list', 'studies:read'],
-      subject: 'Study',
-      conditions: { uploads: { some: ownUploads } },
-    },
   ],
   reader: [self, readExams, ...readOrders, ...readResults],
   auditor: [self],

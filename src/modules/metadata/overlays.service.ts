@@ -63,10 +63,11 @@ export class OverlaysService {
     return row?.keywords ?? [];
   }
 
-  /** Whether an overlay says who the patient is: then the object's own bytes may name another. */
-  async nameThePatient(tx: SqlTransaction, organizationId: string, orderId: string): Promise<boolean> {
-    const overlays = (await this.ofOrders(tx, organizationId, [orderId])).get(orderId) ?? {};
-    return Object.values(overlays).some((overlay) => Object.keys(overlay).some(isDemographic));
+  /** Whether an overlay of one of these orders says who the patient is: then an object's own bytes may name another. */
+  async nameThePatient(tx: SqlTransaction, organizationId: string, orderIds: string[]): Promise<boolean> {
+    const ofOrders = await this.ofOrders(tx, organizationId, orderIds);
+    const overlays = [...ofOrders.values()].flatMap((origins) => Object.values(origins));
+    return overlays.some((overlay) => Object.keys(overlay).some(isDemographic));
   }
 
   private async change(

@@ -72,8 +72,8 @@ export class UploadQueries {
         where: { organizationId, id: upload.storedObjectId, purgingAt: null },
       });
       if (!object) throw notFound();
-      const disguised =
-        upload.orderId && (await this.overlays.nameThePatient(tx, organizationId, upload.orderId));
+      const orderIds = await ordersAbout(tx, upload);
+      const disguised = await this.overlays.nameThePatient(tx, organizationId, orderIds);
       if (disguised && !caller.scopes.includes('originals:read')) throw scopeNeeded('originals:read');
       await this.audit.record(
         tx,
@@ -125,9 +125,17 @@ export class UploadQueries {
 async function studyOfArchive(tx: Transaction, { organizationId, id }: UploadRow) {
   const entry = await tx.upload.findFirst({
     where: { organizationId, parentId: id, studyId: { not: null } },
-    select: { study: { select: { studyInstanceUid: true } } },
+    select: { study: { select: { id: true, studyInstanceUid: true } } },
   });
   return entry?.study;
+}
+
+/** The order an upload came for, and all of its study: what any of them says of the patient is said of these bytes. */
+async function ordersAbout(tx: Transaction, upload: UploadRow): Promise<string[]> {
+  const { organizationId, orderId } = upload;
+  const studyId = upload.studyId ?? (await studyOfArchive(tx, upload))?.id;
+  const links = studyId ? await tx.orderStudy.findMany({ where: { organizationId, studyId } }) : [];
+  return [...(orderId ? [orderId] : []), ...links.map((link) => link.orderId)];
 }
 
 const notLanded = (): ApplicationError =>

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { newUid } from '../../../src/demo/phantom.js';
 import { SCOPES, type Scope } from '../../../src/platform/authorization/scopes.js';
@@ -9,6 +8,7 @@ import { digestRows } from '../../contract/tenants.js';
 import { type Answer, basic, Client, eventually, put, tokenFor } from '../../support/client.js';
 import { ctInstance } from '../../support/dicom-files.js';
 import { Hospital, sha256Of } from '../../support/hospital.js';
+import { rawCall } from '../../support/raw-call.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(60_000);
@@ -427,39 +427,12 @@ describe('what is malformed', () => {
     }));
 });
 
-/** With a body on whatever method: fetch gives none to a GET. */
-function callRaw(method: string, path: string, body: unknown): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const text = typeof body === 'string' ? body : JSON.stringify(body);
-    const sent = request(
-      new URL(path, world.baseUrl),
-      {
-        method,
-        agent: false,
-        headers: {
-          authorization: basic(own.clientId, own.clientSecret),
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(text),
-        },
-      },
-      (response) => {
-        const parts: Buffer[] = [];
-        response.on('data', (part: Buffer) => parts.push(part));
-        response.on('end', () => {
-          const answer = Buffer.concat(parts).toString();
-          resolve({
-            status: response.statusCode!,
-            headers: new Headers(response.headers as Record<string, string>),
-            text: answer,
-            body: answer === '' ? undefined : JSON.parse(answer),
-          });
-        });
-      },
-    );
-    sent.on('error', reject);
-    sent.end(text);
+const callRaw = (method: string, path: string, body: unknown): Promise<Answer> =>
+  rawCall(new URL(path, world.baseUrl), {
+    method,
+    authorization: basic(own.clientId, own.clientSecret),
+    body,
   });
-}
 
 describe('a closed order', () => {
   it('takes no upload and, once complete, no metadata', () =>

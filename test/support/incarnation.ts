@@ -81,7 +81,8 @@ export class Incarnation {
     const enqueuer = this.enqueuer();
     const audit = new AuditService(database, clock);
     const outbox = new OutboxService(clock);
-    const registrar = new StudyRegistrar(new SubmissionCloser(database, outbox, audit, clock), outbox, clock);
+    const closer = new SubmissionCloser(database, outbox, audit, clock);
+    const registrar = new StudyRegistrar(closer, outbox, clock);
     const overlays = new OverlaysService(clock);
     const settlement = new SettlementService(database, audit, outbox, overlays, registrar, [], clock);
     const reader = new ContentReader(storage, new ArchiveReader(database, storage));
@@ -101,6 +102,7 @@ export class Incarnation {
       clock,
     );
     Object.assign(this.reconciler, { logger: { warn: () => undefined } });
+    Object.assign(closer, { logger: { warn: () => undefined } });
     Object.assign(sweep, { logger: { warn: () => undefined } });
   }
 

@@ -33,9 +33,9 @@ CREATE UNIQUE INDEX submission_present ON submission (organization_id, study_id)
 -- backlog must not close studies early. After `overdue_before` they close all the same. Set-aside uploads wait for a
 -- person, not for a worker.
 CREATE FUNCTION reconcile_due_submissions(due_at timestamptz, overdue_before timestamptz, at_most integer)
-RETURNS TABLE (id uuid, organization_id uuid)
+RETURNS TABLE (id uuid, organization_id uuid, closes_at timestamptz)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT s.id, s.organization_id FROM submission s
+  SELECT s.id, s.organization_id, s.closes_at FROM submission s
   WHERE s.state = 'open'::submission_state AND s.closes_at <= due_at
     AND (s.closes_at <= overdue_before OR NOT EXISTS (
       SELECT 1 FROM upload u

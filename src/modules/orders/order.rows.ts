@@ -3,29 +3,38 @@ import { randomUUID } from 'node:crypto';
 
 /** Set-based statements on orders, for the worker: one each, whatever the batch. */
 
+/** An instance that came without an order. */
 export interface StudyArrival {
+  uploadId: string;
   studyId: string;
-  /** Who uploaded the study: a new order is its. */
+  /** Who uploaded it: a new order is its. */
   principalId: string;
+  landedAt: Date;
+  /** It brings nothing new. */
+  duplicate: boolean;
 }
 
-/** The newest order of each study that still takes uploads. */
+/** The newest order of its study that was open when it landed, for each of these: a backlog changes nothing. */
 async function openOrdersOf(
   tx: SqlTransaction,
   organizationId: string,
-  studyIds: string[],
+  arrivals: StudyArrival[],
 ): Promise<Map<string, string>> {
-  const rows = await tx.$queryRaw<{ studyId: string; orderId: string }[]>`
-    SELECT DISTINCT ON (s.study_id) s.study_id AS "studyId", s.order_id AS "orderId" FROM order_study s
-    JOIN "order" o ON o.organization_id = s.organization_id AND o.id = s.order_id AND o.closed_at IS NULL
-    WHERE s.organization_id = ${organizationId}::uuid AND s.study_id = ANY (${studyIds}::uuid[])
-    ORDER BY s.study_id, s.created_at DESC, s.order_id`;
-  return new Map(rows.map(({ studyId, orderId }) => [studyId, orderId]));
+  const rows = await tx.$queryRaw<{ uploadId: string; orderId: string }[]>`
+    SELECT DISTINCT ON (a.upload_id) a.upload_id AS "uploadId", o.id AS "orderId"
+    FROM unnest(${arrivals.map(({ uploadId }) => uploadId)}::uuid[], ${arrivals.map(({ studyId }) => studyId)}::uuid[],
+                ${arrivals.map(({ landedAt }) => landedAt)}::timestamptz[], ${arrivals.map(({ duplicate }) => duplicate)}::bool[])
+         AS a(upload_id, study_id, landed_at, duplicate)
+    JOIN order_study s ON s.organization_id = ${organizationId}::uuid AND s.study_id = a.study_id
+    JOIN "order" o ON o.organization_id = s.organization_id AND o.id = s.order_id
+                  AND (o.closed_at IS NULL OR o.closed_at > a.landed_at OR a.duplicate)
+    ORDER BY a.upload_id, o.closed_at DESC NULLS FIRST, s.created_at DESC, s.order_id`;
+  return new Map(rows.map(({ uploadId, orderId }) => [uploadId, orderId]));
 }
 
 /**
- * The order of each study that arrived without one: the newest that is open, else a new one. The studies are locked by
- * the caller, so that twenty instances of one study at once make one order.
+ * The order of each instance that came without one: its study's newest that is open, else a new one. The studies are
+ * locked by the caller, so that twenty instances of one study at once make one order. By upload.
  */
 export async function ordersForStudies(
   tx: SqlTransaction,
@@ -33,17 +42,14 @@ export async function ordersForStudies(
   arrivals: StudyArrival[],
   now: Date,
 ): Promise<Map<string, string>> {
-  const byStudy = new Map([...arrivals].reverse().map((arrival) => [arrival.studyId, arrival]));
-  if (byStudy.size === 0) return new Map();
-  const orders = await openOrdersOf(tx, organizationId, [...byStudy.keys()]);
-  const without = [...byStudy.values()].filter(({ studyId }) => !orders.has(studyId));
-  const made = await assembleOrders(
-    tx,
-    organizationId,
-    without.map(({ principalId }) => principalId),
-    now,
-  );
-  without.forEach(({ studyId }, index) => orders.set(studyId, made[index]!));
+  if (arrivals.length === 0) return new Map();
+  const orders = await openOrdersOf(tx, organizationId, arrivals);
+  const without = arrivals.filter(({ uploadId }) => !orders.has(uploadId));
+  const firsts = new Map([...without].reverse().map((arrival) => [arrival.studyId, arrival]));
+  const principals = [...firsts.values()].map(({ principalId }) => principalId);
+  const made = await assembleOrders(tx, organizationId, principals, now);
+  const byStudy = new Map([...firsts.keys()].map((studyId, index) => [studyId, made[index]!]));
+  for (const { uploadId, studyId } of without) orders.set(uploadId, byStudy.get(studyId)!);
   return orders;
 }
 

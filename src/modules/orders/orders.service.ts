@@ -37,10 +37,13 @@ export class OrdersService {
     return order;
   }
 
-  /** The same, locked until the end of the transaction: of two callers at once one comes after the other. */
+  /**
+   * The same, locked until the end of the transaction: of two callers at once one comes after the other. A study that is
+   * being linked to it, which holds a key share, waits too, and then sees that it was closed.
+   */
   async lock(tx: Transaction, caller: Caller, operation: string, id: string): Promise<Order> {
     const { organizationId } = caller.principal;
-    await tx.$queryRaw`SELECT 1 FROM "order" WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR NO KEY UPDATE`;
+    await tx.$queryRaw`SELECT 1 FROM "order" WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR UPDATE`;
     return this.find(tx, caller, operation, id);
   }
 

@@ -1,17 +1,25 @@
 import type { DicomHeader } from '../../formats/dicom/inspector.js';
 import type { VerifiedInstance } from '../uploads/registrar.js';
-import { disagreements, factsOf, type Identity, landedAfter } from './identity.js';
+import { disagreements, factsOf, landedBefore } from './identity.js';
 import type { NewVersion, PresentInstance } from './instance.rows.js';
-import { type StudyFacts, text } from './study.rows.js';
+import type { Restatement } from './restatement.rows.js';
+import type { StudyFacts } from './study.rows.js';
 import { type Submission, submissionFor } from './submission.js';
 
-type Present = Identity & Pick<PresentInstance, 'uploadId' | 'landedAt' | 'generation'> & { id?: string };
+type Version = Omit<NewVersion, 'disagreements'>;
+
+/** Of before, with an id, or of this very batch. */
+type Present = Pick<PresentInstance, 'storedObjectId' | 'uploadId' | 'landedAt' | 'generation'> &
+  ({ id: string } | { version: Version });
 
 interface Placed {
-  studyId: string;
+  study: StudyFacts;
   duplicate: boolean;
-  version?: NewVersion;
+  version?: Version;
 }
+
+/** The bytes of a version from before landed once more, after all others. */
+export type Renewal = Pick<Version, 'uploadId' | 'landedAt'> & { id: string };
 
 /**
  * Decides, one instance after the other in the order they landed, which version of which instance is present in which
@@ -22,52 +30,36 @@ export class GenerationPlan {
   private readonly placed = new Map<string, Placed>();
   private readonly open = new Map<string, Submission & { studyId: string }>();
   private readonly endings = new Map<string, number>();
-  private readonly restatements = new Map<string, DicomHeader>();
+  private readonly renewals = new Map<string, Renewal>();
+  private readonly restatements = new Map<string, Restatement>();
 
   constructor(
     private readonly known: ReadonlyMap<string, PresentInstance>,
     private readonly submissions: ReadonlyMap<string, Submission>,
   ) {}
 
-  /** What stands under the UID by now. */
-  present(sopInstanceUid: string): Present | undefined {
-    return this.now.get(sopInstanceUid) ?? this.known.get(sopInstanceUid);
-  }
-
-  refuse({ uploadId }: VerifiedInstance): void {
-    this.placed.delete(uploadId);
-  }
-
   place(instance: VerifiedInstance, study: StudyFacts, seriesId: string): void {
     const { header, uploadId, storedObjectId, landedAt } = instance;
-    const present = this.present(header.sopInstanceUid);
+    const { sopInstanceUid } = header;
+    const present = this.now.get(sopInstanceUid) ?? this.known.get(sopInstanceUid);
     if (present?.storedObjectId === storedObjectId) {
-      this.placed.set(uploadId, { studyId: study.id, duplicate: true });
+      this.placed.set(uploadId, { study, duplicate: true });
+      if (!landedBefore(instance, present)) this.renew(present, instance);
       return;
     }
     const version = { header, seriesId, storedObjectId, uploadId, landedAt };
     if (present && landedBefore(instance, present)) {
       // What landed after it is present already: it is kept, and was replaced before it was ever shown.
       const { generation } = present;
-      const past = {
-        ...version,
-        generation,
-        supersededIn: generation,
-        disagreements: this.compare(study, header),
-      };
-      this.placed.set(uploadId, { studyId: study.id, duplicate: false, version: past });
+      const past = { ...version, generation, supersededIn: generation };
+      this.placed.set(uploadId, { study, duplicate: false, version: past });
       return;
     }
-    const { generation } = this.join(study.id, landedAt, header);
+    const { generation } = this.join(study, landedAt, header);
     if (present) this.end(present, generation);
-    const next: NewVersion = {
-      ...version,
-      generation,
-      supersededIn: null,
-      disagreements: this.compare(study, header),
-    };
-    this.placed.set(uploadId, { studyId: study.id, duplicate: false, version: next });
-    this.now.set(header.sopInstanceUid, presentAs(instance, generation));
+    const next = { ...version, generation, supersededIn: null };
+    this.placed.set(uploadId, { study, duplicate: false, version: next });
+    this.now.set(sopInstanceUid, { ...next, version: next });
   }
 
   /** Submissions that were begun or go on. */
@@ -80,65 +72,48 @@ export class GenerationPlan {
     return [...this.endings].map(([id, generation]) => ({ id, generation }));
   }
 
-  versions(): NewVersion[] {
-    return [...this.placed.values()].flatMap(({ version }) => version ?? []);
+  renewed(): Renewal[] {
+    return [...this.renewals.values()];
   }
 
-  /** Undefined for one that was refused, or lost to another study's instance of the same UID. */
-  outcome(
-    { uploadId }: VerifiedInstance,
-    written: ReadonlySet<string>,
-  ): { studyId: string; duplicate: boolean } | undefined {
+  versions(): NewVersion[] {
+    return [...this.placed.values()].flatMap(({ study, version }) => {
+      if (!version) return [];
+      const restated = this.restatements.get(study.id);
+      const facts = restated ? factsOf(restated.header) : study;
+      return { ...version, disagreements: disagreements(facts, version.header) };
+    });
+  }
+
+  /** Undefined for one that was not placed. */
+  outcome({ uploadId }: VerifiedInstance): { studyId: string; duplicate: boolean } | undefined {
     const placed = this.placed.get(uploadId);
-    if (!placed || (placed.version && !written.has(uploadId))) return undefined;
-    return { studyId: placed.studyId, duplicate: placed.duplicate };
+    return placed && { studyId: placed.study.id, duplicate: placed.duplicate };
   }
 
   /** Studies that are sent anew: what their first instance says now stands for them. By study id. */
-  restated(): ReadonlyMap<string, DicomHeader> {
+  restated(): ReadonlyMap<string, Restatement> {
     return this.restatements;
   }
 
-  private compare(study: StudyFacts, header: DicomHeader): NewVersion['disagreements'] {
-    const restated = this.restatements.get(study.id);
-    return disagreements(restated ? factsOf(restated) : study, header);
-  }
-
-  private join(studyId: string, landedAt: Date, header: DicomHeader): Submission {
-    const present = this.open.get(studyId) ?? this.submissions.get(studyId);
+  private join(study: StudyFacts, landedAt: Date, header: DicomHeader): Submission {
+    const present = this.open.get(study.id) ?? this.submissions.get(study.id);
     const next = submissionFor(present, landedAt);
-    if (present && next.generation > present.generation) this.restatements.set(studyId, header);
-    this.open.set(studyId, { ...next, studyId });
+    if (present && next.generation > present.generation)
+      this.restatements.set(study.id, { former: study, header });
+    this.open.set(study.id, { ...next, studyId: study.id });
     return next;
   }
 
-  private end(present: Present, generation: number): void {
-    if (present.id) return void this.endings.set(present.id, generation);
-    const earlier = this.placed.get(present.uploadId!)!.version!; // of this very batch
-    earlier.supersededIn = generation;
+  /** What landed between the two and is verified only now must not replace bytes that came again after it. */
+  private renew(present: Present, { header, uploadId, landedAt }: VerifiedInstance): void {
+    if ('id' in present) this.renewals.set(present.id, { id: present.id, uploadId, landedAt });
+    else Object.assign(present.version, { uploadId, landedAt });
+    this.now.set(header.sopInstanceUid, { ...present, uploadId, landedAt });
   }
-}
 
-function landedBefore(instance: VerifiedInstance, present: Present): boolean {
-  if (!present.landedAt || !present.uploadId) return false;
-  return landedAfter(instance, { landedAt: present.landedAt, uploadId: present.uploadId }) < 0;
-}
-
-function presentAs(
-  { header, storedObjectId, uploadId, landedAt, principalId }: VerifiedInstance,
-  generation: number,
-): Present {
-  const { studyInstanceUid, seriesInstanceUid, sopClassUid } = header;
-  return {
-    storedObjectId,
-    studyInstanceUid,
-    seriesInstanceUid,
-    sopClassUid,
-    patientId: text(header.patientId),
-    issuerOfPatientId: text(header.issuerOfPatientId),
-    uploaderIds: [principalId],
-    uploadId,
-    landedAt,
-    generation,
-  };
+  private end(present: Present, generation: number): void {
+    if ('id' in present) this.endings.set(present.id, generation);
+    else present.version.supersededIn = generation;
+  }
 }

@@ -1,4 +1,5 @@
 import type { DicomHeader } from '../../formats/dicom/inspector.js';
+import { unavailable } from '../../platform/errors/application-error.js';
 import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import { newId } from '../../platform/database/id.js';
 import { text } from './study.rows.js';
@@ -13,12 +14,14 @@ export interface PresentInstance {
   sopClassUid: string;
   patientId: string | null;
   issuerOfPatientId: string | null;
+  /** The upload of these bytes that landed last, and when. */
   uploadId: string | null;
   landedAt: Date | null;
   generation: number;
-  /** Principals whose living uploads are the present bytes. */
-  uploaderIds: string[];
 }
+
+/** Principals whose living uploads are these bytes, by stored object. */
+export type Uploaders = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** A version to be written. */
 export interface NewVersion {
@@ -48,16 +51,27 @@ export async function findPresent(
     SELECT i.id, i.sop_instance_uid AS "sopInstanceUid", i.stored_object_id AS "storedObjectId",
            st.study_instance_uid AS "studyInstanceUid", se.series_instance_uid AS "seriesInstanceUid",
            i.sop_class_uid AS "sopClassUid", i.patient_id AS "patientId", i.issuer_of_patient_id AS "issuerOfPatientId",
-           i.upload_id AS "uploadId", i.landed_at AS "landedAt", i.generation,
-           ARRAY(SELECT DISTINCT u.principal_id::text FROM upload u
-                 WHERE u.organization_id = i.organization_id AND u.stored_object_id = i.stored_object_id
-                   AND u.state = 'registered') AS "uploaderIds"
+           i.upload_id AS "uploadId", i.landed_at AS "landedAt", i.generation
     FROM instance i
     JOIN series se ON se.organization_id = i.organization_id AND se.id = i.series_id
     JOIN study st ON st.organization_id = se.organization_id AND st.id = se.study_id
     WHERE i.organization_id = ${organizationId}::uuid AND i.sop_instance_uid = ANY (${sopInstanceUids}::text[])
       AND i.superseded_in IS NULL`;
   return new Map(rows.map((row) => [row.sopInstanceUid, row]));
+}
+
+export async function findUploaders(
+  tx: SqlTransaction,
+  organizationId: string,
+  storedObjectIds: string[],
+): Promise<Uploaders> {
+  if (storedObjectIds.length === 0) return new Map();
+  const rows = await tx.$queryRaw<{ storedObjectId: string; principalIds: string[] }[]>`
+    SELECT stored_object_id AS "storedObjectId", array_agg(DISTINCT principal_id::text) AS "principalIds" FROM upload
+    WHERE organization_id = ${organizationId}::uuid AND stored_object_id = ANY (${storedObjectIds}::uuid[])
+      AND state = 'registered'
+    GROUP BY 1`;
+  return new Map(rows.map(({ storedObjectId, principalIds }) => [storedObjectId, new Set(principalIds)]));
 }
 
 /** Ends versions; their objects stay as long as their uploads do. */
@@ -74,19 +88,33 @@ export async function supersede(
     WHERE i.organization_id = ${organizationId}::uuid AND i.id = v.id AND i.superseded_in IS NULL`;
 }
 
+/** Notes that the bytes of versions landed once more. */
+export async function renew(
+  tx: SqlTransaction,
+  organizationId: string,
+  versions: { id: string; uploadId: string; landedAt: Date }[],
+): Promise<void> {
+  if (versions.length === 0) return;
+  await tx.$executeRaw`
+    UPDATE instance i SET upload_id = v.upload_id, landed_at = v.landed_at
+    FROM unnest(${versions.map(({ id }) => id)}::uuid[], ${versions.map(({ uploadId }) => uploadId)}::uuid[],
+                ${versions.map(({ landedAt }) => landedAt)}::timestamptz[]) AS v(id, upload_id, landed_at)
+    WHERE i.organization_id = ${organizationId}::uuid AND i.id = v.id`;
+}
+
 /**
  * Writes versions. Two studies are not locked against each other, so the last word on whose a SOPInstanceUID is, is the
- * unique index's own. Returns the uploads whose version was written.
+ * unique index's own. @throws unavailable when another study took one just now: the next try finds it there.
  */
 export async function insertVersions(
   tx: SqlTransaction,
   organizationId: string,
   versions: NewVersion[],
   now: Date,
-): Promise<Set<string>> {
-  if (versions.length === 0) return new Set();
+): Promise<void> {
+  if (versions.length === 0) return;
   const headers = versions.map(({ header }) => header);
-  const written = await tx.$queryRaw<{ uploadId: string }[]>`
+  const written = await tx.$executeRaw`
     INSERT INTO instance (id, organization_id, series_id, sop_instance_uid, sop_class_uid, transfer_syntax_uid, stored_object_id,
                           patient_id, issuer_of_patient_id, instance_number, number_of_frames, rows, columns, disagreements,
                           upload_id, landed_at, generation, superseded_in, created_at, updated_at)
@@ -108,7 +136,7 @@ export async function insertVersions(
                 ${versions.map(({ supersededIn }) => supersededIn)}::int[])
          AS i(id, series_id, uid, sop_class, transfer_syntax, object_id, patient_id, issuer, number, frames, rows, columns,
               disagreements, upload_id, landed_at, generation, superseded_in)
-    ON CONFLICT (organization_id, sop_instance_uid) WHERE superseded_in IS NULL DO NOTHING
-    RETURNING upload_id AS "uploadId"`;
-  return new Set(written.map(({ uploadId }) => uploadId));
+    ON CONFLICT (organization_id, sop_instance_uid) WHERE superseded_in IS NULL DO NOTHING`;
+  if (written !== versions.length)
+    throw unavailable(new Error('another study took a SOPInstanceUID just now'));
 }

@@ -6,16 +6,18 @@ import type { SqlTransaction } from '../../platform/database/sql-transaction.js'
 import { OutboxService } from '../events/outbox.service.js';
 import { assembleOrders, linkStudies, ordersForStudies } from '../orders/order.rows.js';
 import {
+  type Noticed,
   Registrar,
   type Registration,
   type VerifiedInstance,
   type VerifiedVolume,
 } from '../uploads/registrar.js';
 import { rejection } from '../uploads/uploads.rules.js';
-import { conflicts, landedAfter } from './identity.js';
-import { findPresent, insertVersions, supersede } from './instance.rows.js';
+import { admitted, contested } from './admission.js';
+import { findPresent, findUploaders, insertVersions, renew, supersede } from './instance.rows.js';
 import { GenerationPlan } from './generation.plan.js';
-import { lockStudies, restateStudies, upsertSeries, upsertStudies } from './study.rows.js';
+import { compareAnew, restateStudies } from './restatement.rows.js';
+import { lockStudies, upsertSeries, upsertStudies } from './study.rows.js';
 import { SubmissionCloser } from './submission.closer.js';
 import { findSubmissions, hastenForClosedOrders, openSubmissions } from './submission.rows.js';
 
@@ -30,8 +32,8 @@ export class StudyRegistrar extends Registrar {
     super();
   }
 
-  closeDue(): Promise<void> {
-    return this.closer.closeDue();
+  closeDue(noticed: Noticed): Promise<void> {
+    return this.closer.closeDue(noticed);
   }
 
   lock(tx: SqlTransaction, organizationId: string, headers: DicomHeader[]): Promise<void> {
@@ -49,18 +51,16 @@ export class StudyRegistrar extends Registrar {
   ): Promise<Registration[]> {
     if (instances.length === 0) return [];
     const now = this.clock.now();
-    const headers = instances.map(({ header }) => header);
     const known = await findPresent(
       tx,
       organizationId,
-      headers.map(({ sopInstanceUid }) => sopInstanceUid),
+      instances.map(({ header }) => header.sopInstanceUid),
     );
-    // Refused before anything is made: a conflict with what is there leaves no empty study behind.
-    const welcome = instances
-      .filter((instance) => !conflicts(known.get(instance.header.sopInstanceUid), instance))
-      .map(({ header }) => header);
-    const studies = await upsertStudies(tx, organizationId, welcome, now);
-    const series = await upsertSeries(tx, organizationId, welcome, studies);
+    const uploaders = await findUploaders(tx, organizationId, contested(known, instances));
+    const welcome = admitted(known, uploaders, instances);
+    const welcomed = welcome.map(({ header }) => header);
+    const studies = await upsertStudies(tx, organizationId, welcomed, now);
+    const series = await upsertSeries(tx, organizationId, welcomed, studies);
     const submissions = await findSubmissions(
       tx,
       organizationId,
@@ -68,22 +68,24 @@ export class StudyRegistrar extends Registrar {
     );
 
     const plan = new GenerationPlan(known, submissions);
-    for (const instance of [...instances].sort(landedAfter)) {
-      const study = studies.get(instance.header.studyInstanceUid);
-      if (!study || conflicts(plan.present(instance.header.sopInstanceUid), instance)) plan.refuse(instance);
-      else plan.place(instance, study, series.get(`${study.id} ${instance.header.seriesInstanceUid}`)!);
+    for (const instance of welcome) {
+      const { studyInstanceUid, seriesInstanceUid } = instance.header;
+      const study = studies.get(studyInstanceUid)!;
+      plan.place(instance, study, series.get(`${study.id} ${seriesInstanceUid}`)!);
     }
     await restateStudies(tx, organizationId, plan.restated(), now);
+    await compareAnew(tx, organizationId, plan.restated());
     await openSubmissions(tx, organizationId, plan.opened());
     await supersede(tx, organizationId, plan.ended(), now);
-    const written = await insertVersions(tx, organizationId, plan.versions(), now);
+    await renew(tx, organizationId, plan.renewed());
+    await insertVersions(tx, organizationId, plan.versions(), now);
 
-    const outcomes = instances.map((instance) => plan.outcome(instance, written));
-    const orders = await this.findOrders(tx, organizationId, instances, outcomes, now);
-    return instances.map(({ uploadId }, index): Registration => {
-      const outcome = outcomes[index]!;
+    const placed = welcome.map((instance) => ({ ...instance, ...plan.outcome(instance)! }));
+    const orders = await this.findOrders(tx, organizationId, placed, now);
+    return instances.map((instance): Registration => {
+      const outcome = plan.outcome(instance);
       if (!outcome) return { rejection: rejection('dicom.conflict') };
-      return { ...outcome, orderId: orders.get(uploadId) ?? null };
+      return { ...outcome, orderId: orders.get(instance.uploadId) ?? null };
     });
   }
 
@@ -119,14 +121,10 @@ export class StudyRegistrar extends Registrar {
   private async findOrders(
     tx: SqlTransaction,
     organizationId: string,
-    instances: VerifiedInstance[],
-    outcomes: ({ studyId: string } | undefined)[],
+    placed: (VerifiedInstance & { studyId: string; duplicate: boolean })[],
     now: Date,
   ): Promise<Map<string, string>> {
-    const joined = instances.flatMap((instance, index) => {
-      const studyId = outcomes[index]?.studyId;
-      return studyId && instance.surface === 'ingestion' ? [{ ...instance, studyId }] : [];
-    });
+    const joined = placed.filter(({ surface }) => surface === 'ingestion');
     const found = await ordersForStudies(
       tx,
       organizationId,
@@ -136,7 +134,7 @@ export class StudyRegistrar extends Registrar {
     const links = joined.map(({ uploadId, studyId, orderId }) => ({
       uploadId,
       studyId,
-      orderId: orderId ?? found.get(studyId)!,
+      orderId: orderId ?? found.get(uploadId)!,
     }));
     await linkStudies(tx, organizationId, links, now);
     await hastenForClosedOrders(tx, organizationId, links, now);

@@ -69,24 +69,6 @@ export async function upsertStudies(
   return new Map(rows.map((row) => [row.uid, row]));
 }
 
-/** Studies that are sent anew, by id: what the first instance of the new generation says stands for them from now on. */
-export async function restateStudies(
-  tx: SqlTransaction,
-  organizationId: string,
-  studies: ReadonlyMap<string, DicomHeader>,
-  now: Date,
-): Promise<void> {
-  for (const [id, header] of studies)
-    await tx.$executeRaw`
-      UPDATE study SET patient_name = ${text(header.patientName)}, patient_birth_date = ${text(header.patientBirthDate)},
-        patient_sex = ${text(header.patientSex)}, accession_number = ${text(header.accessionNumber)},
-        study_date = ${text(header.studyDate)}, study_time = ${text(header.studyTime)},
-        study_description = ${text(header.studyDescription)}, referring_physician_name = ${text(header.referringPhysicianName)},
-        patient_id = ${text(header.patientId)}, issuer_of_patient_id = ${text(header.issuerOfPatientId)},
-        attributes = ${JSON.stringify(header.attributes)}::jsonb, updated_at = ${now}::timestamptz
-      WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid`;
-}
-
 /** Ids of the series by `<study id> <series UID>`, made where they are new. */
 export async function upsertSeries(
   tx: SqlTransaction,

@@ -36,6 +36,12 @@ export interface VerifiedVolume extends KeptUpload {
 export type Registration =
   { studyId: string; orderId: string | null; duplicate: boolean } | { rejection: Rejection };
 
+/** All that landed up to a moment is in the ledger; of the organizations it may not be, nothing is known. */
+export interface Noticed {
+  until: Date;
+  except: ReadonlySet<string>;
+}
+
 /**
  * What uploads tell whoever keeps the studies, inside the transaction that verifies them. An abstract class rather than
  * an import, so that the core knows no surface and no index; `studies` implements it.
@@ -58,8 +64,8 @@ export abstract class Registrar {
     volumes: VerifiedVolume[],
   ): Promise<string[]>;
 
-  /** Closes what has been idle long enough. Called when all that lies in the bucket has been noticed. */
-  abstract closeDue(): Promise<void>;
+  /** Closes what has been idle long enough. */
+  abstract closeDue(noticed: Noticed): Promise<void>;
 }
 
 /** What a surface whose files are kept as they are (a report, say) does when one of them is verified. */

@@ -16,7 +16,7 @@ import { Enqueuer } from '../../../platform/queue/enqueuer.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { OutboxService } from '../../events/outbox.service.js';
 import { failOrders } from '../order-outcome.js';
-import { Registrar } from '../registrar.js';
+import { type Noticed, Registrar } from '../registrar.js';
 import { expire } from '../upload.ledger.js';
 import { verifyUpload } from '../uploads.jobs.js';
 import { PurgeService } from './purge.service.js';
@@ -79,10 +79,10 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
   /** One whole pass. The steps are independent: one that fails keeps no other from running. */
   async run(): Promise<void> {
     await this.attempt('staging', async () => {
-      await this.sweep.run();
-      // Only after a whole sweep: what lies in staging has landed by now.
-      await this.expireOverdue();
-      await this.registrar.closeDue();
+      // Only after a whole sweep, and as of its beginning: what lay in staging by then has landed.
+      const noticed = await this.sweep.run();
+      await this.expireOverdue(noticed);
+      await this.registrar.closeDue(noticed);
     });
     await this.attempt('stalled', () => this.requeueStalled());
     await this.attempt('purge', () => this.purge.run());
@@ -112,11 +112,11 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  private async expireOverdue(): Promise<void> {
-    const now = this.clock.now();
+  private async expireOverdue({ until: now, except }: Noticed): Promise<void> {
     const rows = await this.database.outside.$queryRaw<Row[]>`
       SELECT * FROM reconcile_overdue(${new Date(now.getTime() - EXPIRY_GRACE_MS)}::timestamptz, ${BATCH}::int)`;
-    for (const [organizationId, ids] of idsByOrganization(rows))
+    const sure = rows.filter(({ organization_id }) => !except.has(organization_id));
+    for (const [organizationId, ids] of idsByOrganization(sure))
       await this.database.withOrganization(organizationId, async (tx) => {
         const expired = await expire(tx, organizationId, ids, now);
         const orderIds = expired.flatMap(({ orderId }) => orderId ?? []);

@@ -11,6 +11,7 @@ import { failOrders, reviveOrders } from '../order-outcome.js';
 import { type KeptUpload, Registrar, type Registration, type SurfaceListener } from '../registrar.js';
 import { insertEntries } from '../upload.issue.js';
 import { describeArchives, register, reject, verify } from '../upload.ledger.js';
+import { rejection } from '../uploads.rules.js';
 import { type AcceptedVerdict, isAccepted, type Verdict } from './content.js';
 import { type KeptObject, keepObjects } from './object.keeper.js';
 import { eventsOf, type Settled } from './settlement.events.js';
@@ -127,9 +128,17 @@ export class SettlementService {
     );
     volumes.forEach(({ verdict }, index) => orders.set(verdict.uploadId, volumeOrders[index]!));
 
+    const taken = new Set(settled.registered.map(({ verdict }) => verdict));
     for (const verdict of verified) {
-      const { content } = verdict.outcome;
+      const { uploadId, outcome } = verdict;
+      const { content } = outcome;
       if (content.kind === 'dicom') continue;
+      if (content.kind === 'zip' && !content.nifti && !taken.has(verdict)) {
+        // Each of its instances was refused: so is the archive, and what its sidecar says.
+        const { id: storedObjectId } = kept.get(uploadId)!;
+        settled.rejected.push({ verdict, uploadId, rejection: rejection('dicom.conflict'), storedObjectId });
+        continue;
+      }
       const orderId = orders.get(verdict.uploadId) ?? verdict.copy.orderId;
       const opaque =
         content.kind === 'zip' ? content.entries.filter((entry) => entry.content.kind !== 'dicom') : [];

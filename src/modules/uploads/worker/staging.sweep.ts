@@ -4,6 +4,7 @@ import { DatabaseService } from '../../../platform/database/database.service.js'
 import { type ObjectFacts, StorageService } from '../../../platform/storage/storage.service.js';
 import { causeForLog } from '../../../platform/logging/cause-for-log.js';
 import { LandingService } from '../landing.service.js';
+import type { Noticed } from '../registrar.js';
 import { LATE_LANDING_MS, type LandedFacts } from '../upload.ledger.js';
 import { parseStagingKey, STAGING_PREFIX } from '../uploads.keys.js';
 import { SYSTEM } from './system-actor.js';
@@ -36,11 +37,16 @@ export class StagingSweep {
     private readonly clock: Clock,
   ) {}
 
-  async run(): Promise<void> {
-    for await (const page of this.storage.list(STAGING_PREFIX)) await this.sweep(page);
+  /** What has landed before is in the ledger after it. */
+  async run(): Promise<Noticed> {
+    const noticed = { until: this.clock.now(), except: new Set<string>() };
+    for await (const page of this.storage.list(STAGING_PREFIX))
+      for (const organizationId of await this.sweep(page)) noticed.except.add(organizationId);
+    return noticed;
   }
 
-  private async sweep(page: ObjectFacts[]): Promise<void> {
+  /** Returns the organizations whose objects could not be landed. */
+  private async sweep(page: ObjectFacts[]): Promise<string[]> {
     const now = this.clock.now().getTime();
     const ids = page.flatMap(({ key }) => parseStagingKey(key)?.uploadId ?? []);
     const entries = await this.database.outside.$queryRaw<
@@ -67,12 +73,15 @@ export class StagingSweep {
         spent.push(object.key); // settled, and its URL can bring nothing new
       }
     }
+    const failed: string[] = [];
     for (const [organizationId, facts] of landed)
       // One tenant's trouble must not hide the objects of all others; the next pass tries again.
       await this.landing.land({ organizationId, actor: SYSTEM }, facts).catch((error: unknown) => {
+        failed.push(organizationId);
         this.logger.warn({ organizationId, cause: causeForLog(error) }, 'landing failed');
       });
     await this.storage.delete(spent);
     if (orphans > 0) this.logger.warn(`${orphans} objects under ${STAGING_PREFIX} belong to no upload`);
+    return failed;
   }
 }

@@ -1,28 +1,44 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Pool, type PoolClient } from 'pg';
 import { newId } from '../../src/platform/database/id.js';
-import type { Route } from '../../src/platform/http/route-table.js';
-import { type Answer, Client } from '../support/client.js';
+import { type Answer, basic, Client, put } from '../support/client.js';
+import { ctInstance } from '../support/dicom-files.js';
+import { Hospital } from '../support/hospital.js';
 import { createWorld, type World } from '../support/world.js';
-import { digestRows, type Inhabited, inhabit, tenantTables } from './tenants.js';
+import { idsFor, nameOf, type Place, placesOfIds, requestFor, unknownFor } from './asked-ids.js';
+import { digestRows, type Inhabited, inhabit, SHARED, tenantTables } from './tenants.js';
 
-jest.setTimeout(30_000);
+jest.setTimeout(60_000);
 
-const FAST = { RECONCILE_INTERVAL_MS: '300' };
+const FAST = { RECONCILE_INTERVAL_MS: '300', RATE_LIMIT_PER_MINUTE: '100000' };
 
 /** What differs between any two answers and says nothing about the row. */
 const VOLATILE = ['date', 'x-request-id', 'traceparent', 'ratelimit-remaining', 'ratelimit-reset'];
 
-function comparable({ status, headers, text }: Answer): object {
+/** An answer without what differs anyhow, and without what the caller itself had asked for. */
+function comparable({ status, headers, text }: Answer, asked: string): object {
   const stable = [...headers].filter(([name]) => !VOLATILE.includes(name));
-  return { status, headers: Object.fromEntries(stable), text: text.replace(/"requestId":"[^"]*"/, '') };
+  const said = text.replace(/"requestId":"[^"]*"/, '').replaceAll(new RegExp(asked, 'gi'), '<asked>');
+  return { status, headers: Object.fromEntries(stable), said };
 }
+
+/** Routes that answer with what there is of it, rather than that there is none. */
+const ANSWERS_EMPTY = ['GET /orders', 'GET /studies', 'POST /reports'];
+
+type Kind = 'client' | 'api_key' | 'basic';
+
+const credentialOf = (kind: Kind, { accessToken, apiKey, clientId, clientSecret }: Inhabited): string =>
+  ({
+    client: `Bearer ${accessToken}`,
+    api_key: `Bearer ${apiKey}`,
+    basic: basic(clientId, clientSecret),
+  })[kind];
 
 async function switchOffRowLevelSecurity(world: World): Promise<void> {
   const { rows } = await world.admin.query<{ name: string }>(
     `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relrowsecurity`,
   );
-  expect(rows.length).toBeGreaterThan(16);
+  expect(rows.length).toBeGreaterThan(23);
   for (const { name } of rows)
     await world.admin.query(
       `ALTER TABLE "${name}" DISABLE ROW LEVEL SECURITY; ALTER TABLE "${name}" NO FORCE ROW LEVEL SECURITY`,
@@ -36,47 +52,79 @@ describe.each([
   let world: World;
   let victim: Inhabited;
   let intruder: Inhabited;
+  let places: Place[];
 
   beforeAll(async () => {
     world = await createWorld(FAST);
     const worker = await world.startWorker();
     [victim, intruder] = await Promise.all([inhabit(world), inhabit(world)]);
     await worker.close(); // so that nothing but the intruder could change a row
+    expect(await put(victim.issued.url, ctInstance())).toBe(200); // lies there, to be noticed by its owner only
     if (unprotected) await switchOffRowLevelSecurity(world);
+    places = placesOfIds(world.api);
   });
   afterAll(() => world.close());
 
-  it('is what at least seven routes can be asked for', () => {
-    expect(routesWithId().length).toBeGreaterThanOrEqual(7);
+  const ask = (as: Inhabited, kind: Kind, place: Place, id: string): Promise<Answer> => {
+    const { method, path, body } = requestFor(place, id, as.shareToken);
+    const authorization = credentialOf(kind, as);
+    return new Client(world.baseUrl).call(method, path, body, { authorization });
+  };
+
+  it('is what at least thirty places of requests can name', () => {
+    expect(places.length).toBeGreaterThanOrEqual(30);
+    expect(new Set(places.map((place) => place.in)).size).toBe(3);
   });
 
-  it.each(['client', 'api_key'] as const)('answers a %s as if there were no such row', async (kind) => {
-    const client = new Client(world.baseUrl, kind === 'client' ? intruder.accessToken : intruder.apiKey);
+  it('is known to its owner, in every place that can be read', async () => {
+    const readable = places.filter(({ route }) => route.method === 'GET' && route.path !== '/upload');
+    expect(readable.length).toBeGreaterThanOrEqual(17);
+    for (const place of readable) {
+      const answer = await ask(victim, 'client', place, idsFor(place, victim)[0]!);
+      expect({ place: nameOf(place), status: answer.status }).toEqual({
+        place: nameOf(place),
+        status: place.route.public ? 302 : 200,
+      });
+      if (ANSWERS_EMPTY.includes(`GET ${place.route.path}`)) expect(answer.body.items).not.toEqual([]);
+    }
+  });
+
+  it.each<Kind>(['client', 'api_key', 'basic'])('answers a %s as if there were no such row', async (kind) => {
     const before = await digestRows(world.admin, victim.organizationId);
-    for (const route of routesWithId()) {
-      const targets = route.path.includes(':token')
-        ? [victim.uploadId]
-        : [victim.examId, victim.openExamId, victim.examId.toUpperCase()];
-      const absent = await call(client, route, newId());
-      expect({ route: route.path, status: absent.status }).toEqual({ route: route.path, status: 404 });
-      for (const target of targets) {
-        const foreign = await call(client, route, target);
-        expect({ route: route.path, ...comparable(foreign) }).toEqual({
-          route: route.path,
-          ...comparable(absent),
+    const taken = places.filter(({ route }) => kind !== 'basic' || route.basic);
+    for (const place of taken) {
+      const unknown = unknownFor(place);
+      const absent = await ask(intruder, kind, place, unknown);
+      const status = ANSWERS_EMPTY.includes(`${place.route.method} ${place.route.path}`) ? 200 : 404;
+      expect({ place: nameOf(place), status: absent.status }).toEqual({ place: nameOf(place), status });
+      const event = await expectEvent(place, absent, unknown, kind);
+      for (const id of idsFor(place, victim)) {
+        const foreign = await ask(intruder, kind, place, id);
+        expect({ place: nameOf(place), ...comparable(foreign, id) }).toEqual({
+          place: nameOf(place),
+          ...comparable(absent, unknown),
         });
-        await expectEvent(route, foreign, target.toLowerCase(), kind);
+        expect((await expectEvent(place, foreign, id, kind)).detail).toEqual(event.detail);
       }
     }
     expect(await digestRows(world.admin, victim.organizationId)).toEqual(before);
   });
 
-  it.each(['client', 'api_key'] as const)('shows a %s nothing of it in a list or a sum', async (kind) => {
+  it.each<Kind>(['client', 'api_key'])('shows a %s nothing of it in a list or a sum', async (kind) => {
     const client = new Client(world.baseUrl, kind === 'client' ? intruder.accessToken : intruder.apiKey);
     const list = await client.get<{ items: { exam_id: string }[] }>('/api/v1/exams?limit=100');
     expect(list.body.items.map(({ exam_id }) => exam_id).sort()).toEqual(
       [intruder.examId, intruder.openExamId].sort(),
     );
+    for (const { path, ids, table, column } of LISTS) {
+      const { body, text } = await client.get(path);
+      const owned = await world.admin.query<{ id: string }>(
+        `SELECT ${column}::text AS id FROM "${table}" WHERE organization_id = $1`,
+        [intruder.organizationId],
+      );
+      expect({ path, ids: ids(body).sort() }).toEqual({ path, ids: owned.rows.map(({ id }) => id).sort() });
+      for (const id of [victim.orderId, victim.studyUid, victim.resultId]) expect(text).not.toContain(id);
+    }
     const { rows } = await world.admin.query<{ bytes: string }>(
       'SELECT sum(size) AS bytes FROM stored_object WHERE organization_id = $1',
       [intruder.organizationId],
@@ -89,44 +137,150 @@ describe.each([
   });
 
   it('is not found by a cursor that was made in the other tenant', async () => {
-    const cursor = Buffer.from(JSON.stringify([new Date(Date.now() + 60_000).toISOString(), newId()]));
     const client = new Client(world.baseUrl, intruder.apiKey);
-    const page = await client.get<{ items: { exam_id: string }[] }>(
-      `/api/v1/exams?cursor=${cursor.toString('base64url')}`,
-    );
-    expect(page.body.items).toHaveLength(2);
-    expect(page.text).not.toContain(victim.examId);
+    const position = (time: number): string =>
+      Buffer.from(JSON.stringify([new Date(time).toISOString(), newId()])).toString('base64url');
+    const exams = await client.get(`/api/v1/exams?cursor=${position(Date.now() + 60_000)}`);
+    expect(exams.body.items).toHaveLength(2);
+    expect(exams.text).not.toContain(victim.examId);
+    for (const { path, ids } of LISTS) {
+      const whole = await client.get(path);
+      // The feed and the reports go forwards in time, all other lists backwards.
+      const cursor = path.startsWith('/api/v1/events')
+        ? `after=${Buffer.from(JSON.stringify(['1', newId()])).toString('base64url')}`
+        : `cursor=${position(path.startsWith('/reports') ? 0 : Date.now() + 60_000)}`;
+      const page = await client.get(`${path}&${cursor}`);
+      expect({ path, ids: ids(page.body) }).toEqual({ path, ids: ids(whole.body) });
+      expect(ids(page.body).length).toBeGreaterThan(0);
+    }
+    const theirs = await new Client(world.baseUrl, victim.apiKey).get('/api/v1/events?limit=1');
+    const after = await client.get(`/api/v1/events?limit=100&after=${theirs.body.next_cursor}`);
+    expect(after.text).not.toContain(victim.orderId);
+    expect(after.text).not.toContain(victim.studyUid);
   });
 
-  /** Open routes are asked through the intruder's own share link. */
-  const routesWithId = (): Route[] => world.api.routes.filter(({ path }) => path.includes(':id'));
-
-  const call = (client: Client, route: Route, id: string): Promise<Answer> => {
-    const path = route.path.replace(':id', id).replace(':token', intruder.shareToken);
-    return client.call(
-      route.method,
-      path,
-      route.path.endsWith('/share') && route.method === 'POST' ? {} : undefined,
+  it('does not meet the same UID: each has its own study, instance and bytes', async () => {
+    const before = await digestRows(world.admin, victim.organizationId);
+    const uid = SHARED.StudyInstanceUID;
+    for (const own of [intruder, victim]) {
+      const hospital = new Hospital(world.baseUrl, own.apiKey);
+      const [{ body: study }, { body: orders }, { body: page }, { body: upload }, { body: same }] =
+        await Promise.all([
+          hospital.get(`/studies/${uid}`),
+          hospital.get(`/orderId?study_uid=${uid}`),
+          hospital.get(`/orders?study_uid=${uid}`),
+          hospital.get(`/uploads/${own.sharedId}`),
+          hospital.get(`/uploads/${own.sameBytesId}`),
+        ]);
+      expect(study).toMatchObject({
+        generation: 1,
+        series: [{ series_uid: SHARED.SeriesInstanceUID, instances: 1 }],
+        attributes: { PatientID: { value: own.organizationId, origin: 'tag' } },
+        conflicts: [],
+        orders: [upload.order_id],
+      });
+      expect(orders.order_ids).toEqual([upload.order_id]);
+      expect(page.items.map(({ order_id }: { order_id: string }) => order_id)).toEqual([upload.order_id]);
+      expect(upload.result).toMatchObject({ sop_uid: SHARED.SOPInstanceUID });
+      expect(same).toMatchObject({ state: 'registered', result: { kind: 'dicom' } });
+      expect(same.result.duplicate_of).toBeUndefined();
+    }
+    const { rows } = await world.admin.query<{ objects: string; duplicates: string }>(
+      `SELECT count(DISTINCT stored_object_id) AS objects, count(*) FILTER (WHERE duplicate) AS duplicates
+       FROM upload WHERE id = ANY ($1)`,
+      [[victim.sameBytesId, intruder.sameBytesId]],
     );
-  };
+    expect(rows).toEqual([{ objects: '2', duplicates: '0' }]);
+    const hospital = new Hospital(world.baseUrl, intruder.apiKey);
+    const patched = await hospital.patch(`study_uid=${uid}`, { StudyDescription: 'mine' });
+    expect(patched.body.attributes).toMatchObject({ StudyDescription: { value: 'mine' } });
+    expect(await digestRows(world.admin, victim.organizationId)).toEqual({
+      ...before,
+      audit_event: expect.any(String), // the victim's own reads above
+    });
+  });
 
-  async function expectEvent(route: Route, answer: Answer, id: string, kind: string): Promise<void> {
-    const { rows } = await world.admin.query(
-      `SELECT organization_id, actor_kind, action, outcome, resource_id, detail FROM audit_event WHERE request_id = $1`,
+  it('is free for a new order here, as any other: nobody learns by trying that it is taken there', async () => {
+    const before = await digestRows(world.admin, victim.organizationId);
+    const hospital = new Hospital(world.baseUrl, intruder.accessToken);
+    for (const [method, id] of [
+      ['POST', victim.orderId],
+      ['GET', victim.openOrderId],
+    ] as const) {
+      const make = (order_id: string): Promise<Answer> =>
+        method === 'POST'
+          ? hospital.post('/new-order', { order_id, metadata: { StudyDescription: 'mine' } })
+          : hospital.get(`/new-order?order_id=${order_id}`);
+      const unknown = crypto.randomUUID();
+      const [fresh, taken] = [await make(unknown), await make(id)];
+      expect(fresh.status).toBe(method === 'POST' ? 201 : 200);
+      expect(comparable(taken, id)).toEqual(comparable(fresh, unknown));
+      const own = await hospital.get(`/orders/${id}`);
+      expect(own.body).toMatchObject({ state: 'open', study_uids: [], counts: { issued: 0, registered: 0 } });
+      expect(own.body.attributes.PatientName).toBeUndefined();
+      expect((await hospital.get(`/upload?order_id=${id}`)).status).toBe(200);
+      expect((await make(id)).body.code).toBe('order_exists');
+    }
+    expect(await digestRows(world.admin, victim.organizationId)).toEqual(before);
+  });
+
+  /** The one event of the request, which names what was asked for if it is one of our ids. */
+  async function expectEvent(
+    { route, name, in: where }: Place,
+    answer: Answer,
+    id: string,
+    kind: Kind,
+  ): Promise<{ detail: object }> {
+    const { rows } = await world.admin.query<{ detail: object }>(
+      `SELECT organization_id, actor_kind, action, outcome, resource_type, resource_id, detail FROM audit_event
+       WHERE request_id = $1`,
       [answer.headers.get('x-request-id')],
     );
+    const isOrder = name === 'order_id';
+    const isNamed = isOrder || (where === 'path' && name === 'id');
+    const failed = answer.status >= 400;
     expect(rows).toEqual([
       {
         organization_id: intruder.organizationId,
-        actor_kind: route.public ? 'share_link' : kind,
+        actor_kind: route.public ? 'share_link' : kind === 'basic' ? 'client' : kind,
         action: route.operation.name,
-        outcome: 'failure',
-        resource_id: id,
-        detail: { status: 404, code: 'not_found' },
+        outcome: failed ? 'failure' : 'success',
+        resource_type: isOrder ? 'Order' : route.operation.subject,
+        resource_id: isNamed ? id.toLowerCase() : null,
+        detail: failed ? { status: 404, code: 'not_found' } : expect.any(Object),
       },
     ]);
+    return rows[0]!;
   }
 });
+
+/** Lists of the ingestion surface, and where the ids of their items are kept. */
+const LISTS: { path: string; table: string; column: string; ids: (body: { items: any[] }) => string[] }[] = [
+  {
+    path: '/orders?limit=100',
+    table: 'order',
+    column: 'id',
+    ids: ({ items }) => items.map(({ order_id }) => order_id as string),
+  },
+  {
+    path: '/studies?limit=100',
+    table: 'study',
+    column: 'study_instance_uid',
+    ids: ({ items }) => items.map(({ study_uid }) => study_uid as string),
+  },
+  {
+    path: '/reports?limit=100',
+    table: 'result',
+    column: 'id',
+    ids: ({ items }) => items.map(({ result_id }) => result_id as string),
+  },
+  {
+    path: '/api/v1/events?limit=100',
+    table: 'outbox_event',
+    column: 'id',
+    ids: ({ items }) => items.map(({ id }) => id as string),
+  },
+];
 
 describe('without the application’s filters', () => {
   let world: World;
@@ -177,7 +331,7 @@ describe('without the application’s filters', () => {
   const REFUSED = '42501'; // insufficient_privilege: by grant or by policy
 
   it('starts from rows of both tenants in every table', async () => {
-    expect(tables.length).toBeGreaterThanOrEqual(16);
+    expect(tables.length).toBeGreaterThanOrEqual(23);
     for (const { organizationId } of [victim, intruder])
       for (const table of tables) {
         const { rowCount } = await world.admin.query(`SELECT 1 FROM "${table}" WHERE organization_id = $1`, [
@@ -257,7 +411,7 @@ describe('without the application’s filters', () => {
        JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = column_number AND a.attname <> 'organization_id'
        WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace`,
     );
-    expect(rows.length).toBeGreaterThanOrEqual(13);
+    expect(rows.length).toBeGreaterThanOrEqual(27);
     for (const { name, child, parent, column } of rows) {
       // As the superuser, whom no policy binds: the key alone refuses.
       const code = await world.admin

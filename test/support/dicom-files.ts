@@ -8,6 +8,7 @@ interface Facts {
   SOPInstanceUID?: string;
   PatientID?: string;
   PatientName?: string;
+  AccessionNumber?: string;
   InstanceNumber?: number;
 }
 

@@ -1,7 +1,8 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { S3RequestPresigner } from '@aws-sdk/s3-request-presigner';
 import type { ConfigValues } from '../config/config.schema.js';
 import { AbsentHeadersSigner } from './absent-headers-signer.js';
+import { type BucketAddress, bucketAddress } from './bucket-address.js';
+import { NodeSha256 } from './node-sha256.js';
 
 export interface SignedRequest {
   url: string;
@@ -22,19 +23,10 @@ const SIGNED_HEADERS = new Set(['host', 'content-length', 'content-type']);
  */
 export class Presigner {
   private readonly signers: Record<SignedRequest['method'], Pick<S3RequestPresigner, 'presign'>>;
-  private readonly base: { protocol: string; hostname: string; port?: number };
-  private readonly pathPrefix: string;
+  private readonly address: BucketAddress;
 
   constructor(config: ConfigValues) {
-    const endpoint = new URL(config.S3_PUBLIC_ENDPOINT ?? config.S3_ENDPOINT);
-    const virtualHost = !config.S3_FORCE_PATH_STYLE;
-    this.base = {
-      protocol: endpoint.protocol,
-      hostname: virtualHost ? `${config.S3_BUCKET}.${endpoint.hostname}` : endpoint.hostname,
-      ...(endpoint.port && { port: Number(endpoint.port) }),
-    };
-    const path = endpoint.pathname.replace(/\/$/, '');
-    this.pathPrefix = virtualHost ? path : `${path}/${config.S3_BUCKET}`;
+    this.address = bucketAddress(config.S3_PUBLIC_ENDPOINT ?? config.S3_ENDPOINT, config);
     const options = {
       service: 's3',
       region: config.S3_REGION,
@@ -74,12 +66,12 @@ export class Presigner {
     query: Record<string, string>,
     now: Date,
   ): Promise<SignedRequest> {
-    const path = `${this.pathPrefix}/${key}`; // keys are ids and slashes only: nothing to escape
+    const path = `${this.address.path}/${key}`; // keys are ids and slashes only: nothing to escape
     const signed = await this.signers[method].presign(
-      { ...this.base, method, path, query, headers: { ...headers } },
+      { ...this.address, method, path, query, headers: { ...headers } },
       { expiresIn: URL_LIFETIME_SECONDS, signingDate: now, signableHeaders: SIGNED_HEADERS },
     );
-    const { protocol, hostname, port } = this.base;
+    const { protocol, hostname, port } = this.address;
     const search = Object.entries(signed.query ?? {})
       .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`)
       .join('&');
@@ -90,36 +82,4 @@ export class Presigner {
       expiresAt: new Date(now.getTime() + URL_LIFETIME_SECONDS * 1000),
     };
   }
-}
-
-/** Node's own hash behind the interface the signer wants; its default is an implementation in JavaScript. */
-class NodeSha256 {
-  private hash: Hash | Hmac;
-
-  constructor(private readonly secret?: string | ArrayBuffer | ArrayBufferView) {
-    this.hash = this.begin();
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.hash.update(toBytes(data));
-  }
-
-  digest(): Promise<Uint8Array> {
-    return Promise.resolve(this.hash.digest());
-  }
-
-  reset(): void {
-    this.hash = this.begin();
-  }
-
-  private begin(): Hash | Hmac {
-    return this.secret === undefined ? createHash('sha256') : createHmac('sha256', toBytes(this.secret));
-  }
-}
-
-function toBytes(data: string | ArrayBuffer | ArrayBufferView): string | Uint8Array {
-  if (typeof data === 'string') return data;
-  return ArrayBuffer.isView(data)
-    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    : new Uint8Array(data);
 }

@@ -1,12 +1,9 @@
 import type { Readable } from 'node:stream';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import {
-  CopyObjectCommand,
   DeleteObjectsCommand,
   GetBucketEncryptionCommand,
-  GetObjectCommand,
   HeadBucketCommand,
-  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
@@ -14,6 +11,7 @@ import {
 import { CONFIG } from '../config/config.module.js';
 import { ConfigError, type ConfigValues } from '../config/config.schema.js';
 import { exactly } from './exactly.js';
+import { ObjectClient } from './object-client.js';
 import { Presigner, type SignedRequest } from './presigner.js';
 
 /** An object as the bucket reports it. */
@@ -26,7 +24,12 @@ export interface ObjectFacts {
 
 const MAX_KEYS_PER_DELETE = 1000;
 
-/** Longest a request may go without an answer, in milliseconds. */
+/** Longest until a connection is there, in milliseconds. */
+const CONNECTION_LIMIT_MS = 3_000;
+/**
+ * Longest a request may go without an answer, in milliseconds. A bucket that hangs must not hold a worker, or the
+ * reconciler's lock, for ever. Long enough for the server-side copy of the largest object one PUT can carry.
+ */
 const REQUEST_LIMIT_MS = 180_000;
 
 /** The client warns on the console of what it then throws as well. */
@@ -37,12 +40,14 @@ const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error
 @Injectable()
 export class StorageService implements OnApplicationShutdown {
   private readonly client: S3Client;
+  private readonly objects: ObjectClient;
   private readonly presigner: Presigner;
   private readonly bucket: string;
 
   constructor(@Inject(CONFIG) private readonly config: ConfigValues) {
     this.bucket = config.S3_BUCKET;
     this.presigner = new Presigner(config);
+    this.objects = new ObjectClient(config, { connect: CONNECTION_LIMIT_MS, answer: REQUEST_LIMIT_MS });
     this.client = new S3Client({
       endpoint: config.S3_ENDPOINT,
       region: config.S3_REGION,
@@ -53,9 +58,7 @@ export class StorageService implements OnApplicationShutdown {
       requestChecksumCalculation: 'WHEN_REQUIRED',
       responseChecksumValidation: 'WHEN_REQUIRED',
       requestHandler: {
-        connectionTimeout: 3_000,
-        // A bucket that hangs must not hold a worker, or the reconciler's lock, for ever. Long enough for the server-side
-        // copy of the largest object one PUT can carry.
+        connectionTimeout: CONNECTION_LIMIT_MS,
         requestTimeout: REQUEST_LIMIT_MS,
         throwOnRequestTimeout: true,
         socketTimeout: REQUEST_LIMIT_MS,
@@ -75,18 +78,15 @@ export class StorageService implements OnApplicationShutdown {
 
   /** What lies under the key, or undefined. */
   async head(key: string): Promise<ObjectFacts | undefined> {
-    try {
-      const found = await this.client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key }));
-      return {
+    const headers = await unlessMissing(this.objects.head(key));
+    return (
+      headers && {
         key,
-        size: found.ContentLength ?? 0,
-        etag: found.ETag ?? '',
-        modifiedAt: found.LastModified ?? new Date(0),
-      };
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+        size: Number(headers['content-length'] ?? 0),
+        etag: headers.etag ?? '',
+        modifiedAt: new Date(headers['last-modified'] ?? 0),
+      }
+    );
   }
 
   /** Pages of what lies under the prefix, in the order of the keys, after `startAfter` and up to `last` inclusive. */
@@ -119,32 +119,15 @@ export class StorageService implements OnApplicationShutdown {
 
   /** Server-side copy. Returns false when the source is not there. */
   async copy(from: string, to: string): Promise<boolean> {
-    try {
-      await this.client.send(
-        new CopyObjectCommand({
-          Bucket: this.bucket,
-          Key: to,
-          CopySource: `${this.bucket}/${from}`,
-          MetadataDirective: 'REPLACE', // the uploader chose the staging object's metadata; none of it is kept
-          ContentType: 'application/octet-stream',
-        }),
-      );
-      return true;
-    } catch (error) {
-      if (isMissing(error)) return false;
-      throw error;
-    }
+    // The uploader chose the staging object's metadata; none of it is kept.
+    const copied = this.objects.copy(from, to, { 'content-type': 'application/octet-stream' });
+    return (await unlessMissing(copied.then(() => true))) ?? false;
   }
 
   /** The object's bytes as they stream, and its size as the bucket claims it. Undefined when there is none. */
   async read(key: string): Promise<{ size: number; bytes: AsyncIterable<Uint8Array> } | undefined> {
-    try {
-      const found = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
-      return { size: found.ContentLength ?? 0, bytes: found.Body as unknown as AsyncIterable<Uint8Array> };
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    const found = await unlessMissing(this.objects.get(key));
+    return found && { size: Number(found.headers['content-length'] ?? 0), bytes: found };
   }
 
   /**
@@ -159,18 +142,12 @@ export class StorageService implements OnApplicationShutdown {
   ): Promise<{ size: number; bytes: Readable } | undefined> {
     if (!(Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start < end))
       throw new RangeError(`There are no bytes from ${start} to ${end}.`);
-    try {
-      const Range = `bytes=${start}-${end - 1}`;
-      const found = await this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key, Range }));
-      const bytes = found.Body as Readable;
-      const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(found.ContentRange ?? '') ?? [];
-      if (first === String(start)) return { size: Number(size), bytes };
-      bytes.destroy();
-      throw new Error('The bucket answered with another range.');
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+    const found = await unlessMissing(this.objects.get(key, { range: `bytes=${start}-${end - 1}` }));
+    if (!found) return undefined;
+    const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(found.headers['content-range'] ?? '') ?? [];
+    if (first === String(start)) return { size: Number(size), bytes: found };
+    found.destroy();
+    throw new Error('The bucket answered with another range.');
   }
 
   /**
@@ -273,11 +250,17 @@ export class StorageService implements OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     this.client.destroy();
+    this.objects.destroy();
   }
 }
 
 /** By name, never by status: a missing bucket is a 404 too, and says nothing about the object. */
-function isMissing(error: unknown): boolean {
-  const { name } = error as { name?: string };
-  return name === 'NoSuchKey' || name === 'NotFound';
+async function unlessMissing<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found;
+  } catch (error) {
+    const { name } = error as { name?: string };
+    if (name === 'NoSuchKey' || name === 'NotFound') return undefined;
+    throw error;
+  }
 }

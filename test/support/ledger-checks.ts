@@ -12,6 +12,8 @@ interface Row {
   id: string;
   state: string;
   rejection_rule: string | null;
+  /** Of an archive: its events are the archive's, but for a refusal. */
+  entry: boolean;
   verifies: number;
   registers: number;
   rejects: number;
@@ -76,26 +78,27 @@ export async function findDisagreements(
 /** One event for each transition, none for a transition that was not made. */
 async function checkUploads(admin: Pool, organizationId: string): Promise<string[]> {
   const { rows } = await admin.query<Row>(
-    `SELECT u.id, u.state::text, u.rejection_rule,
+    `SELECT u.id, u.state::text, u.rejection_rule, u.parent_id IS NOT NULL AS entry,
             count(*) FILTER (WHERE e.action = 'uploads:verify')::int AS verifies,
             count(*) FILTER (WHERE e.action = 'uploads:register')::int AS registers,
             count(*) FILTER (WHERE e.action = 'uploads:reject')::int AS rejects
      FROM upload u LEFT JOIN audit_event e ON e.organization_id = u.organization_id AND e.resource_type = 'Upload'
        AND e.resource_id = u.id::text
-     WHERE u.organization_id = $1 GROUP BY 1, 2, 3`,
+     WHERE u.organization_id = $1 GROUP BY 1, 2, 3, 4`,
     [organizationId],
   );
   const { rows: landings } = await admin.query<{ told: number; landed: number }>(
     `SELECT (SELECT coalesce(sum((detail->>'count')::int), 0)::int FROM audit_event
              WHERE organization_id = $1 AND action = 'uploads:land') AS told,
-            (SELECT count(*)::int FROM upload WHERE organization_id = $1 AND landed_at IS NOT NULL) AS landed`,
+            (SELECT count(*)::int FROM upload
+             WHERE organization_id = $1 AND landed_at IS NOT NULL AND parent_id IS NULL) AS landed`,
     [organizationId],
   );
   const { told, landed } = landings[0]!;
   const conflict = (rule: string | null) => (rule === 'dicom.conflict' ? 1 : 0);
   const due: Record<string, (row: Row) => [number, number, number]> = {
-    registered: () => [1, 1, 0],
-    rejected: ({ rejection_rule }) => [conflict(rejection_rule), 0, 1],
+    registered: ({ entry }) => (entry ? [0, 0, 0] : [1, 1, 0]),
+    rejected: ({ entry, rejection_rule }) => [entry ? 0 : conflict(rejection_rule), 0, 1],
   };
   return [
     ...(told === landed ? [] : [`${landed} uploads landed, the events tell of ${told}`]),

@@ -67,6 +67,7 @@ export class Incarnation {
   /** What was queued; nobody works it off but {@link drain}. */
   readonly queued = new Map<string, VerifyUploadPayload>();
   readonly verifier: VerifyService;
+  readonly settlement: SettlementService;
   readonly reconciler: Reconciler;
   readonly landing: LandingService;
   readonly purge: PurgeService;
@@ -84,9 +85,9 @@ export class Incarnation {
     const closer = new SubmissionCloser(database, outbox, audit, clock);
     const registrar = new StudyRegistrar(closer, outbox, clock);
     const overlays = new OverlaysService(clock);
-    const settlement = new SettlementService(database, audit, outbox, overlays, registrar, [], clock);
+    this.settlement = new SettlementService(database, audit, outbox, overlays, registrar, [], clock);
     const reader = new ContentReader(storage, new ArchiveReader(database, storage));
-    this.verifier = new VerifyService(database, storage, reader, settlement, clock);
+    this.verifier = new VerifyService(database, storage, reader, this.settlement, clock);
     this.landing = new LandingService(storage, database, audit, enqueuer, clock);
     this.purge = new PurgeService(world.config, database, storage, audit, clock);
     const sweep = new StagingSweep(storage, database, this.landing, clock);

@@ -36,7 +36,7 @@ interface Row extends PresentInstance {
 /** What the tables hold: the plan is carried out on it as the registrar does on them. */
 class Index {
   rows: Row[] = [];
-  submission: (Submission & { studyId: string }) | undefined;
+  readonly submissions: Submission[] = [];
   name: string | null = null;
   readonly outcomes = new Map<string, Outcome>();
   private readonly uploaders = new Map<string, Set<string>>();
@@ -57,7 +57,7 @@ class Index {
     for (const instance of welcome) plan.place(instance, study, 'series');
 
     for (const { header } of plan.restated().values()) this.name = header.patientName ?? null;
-    for (const submission of plan.opened()) this.submission = submission;
+    for (const submission of plan.opened()) this.submissions[submission.generation - 1] = submission;
     for (const { id, generation } of plan.ended()) this.row(id).supersededIn = generation;
     for (const { id, ...last } of plan.renewed()) Object.assign(this.row(id), last);
     for (const { header, ...version } of plan.versions())
@@ -75,8 +75,12 @@ class Index {
     return bytes;
   }
 
+  get submission(): Submission | undefined {
+    return this.submissions.at(-1);
+  }
+
   get generations(): Record<string, string>[] {
-    return Array.from({ length: this.submission?.generation ?? 0 }, (_, index) => this.shown(index + 1));
+    return Array.from(this.submissions, ({ generation }) => this.shown(generation));
   }
 
   private note(instance: VerifiedInstance, plan: GenerationPlan): void {

@@ -28,7 +28,8 @@ export type Renewal = Pick<Version, 'uploadId' | 'landedAt'> & { id: string };
 export class GenerationPlan {
   private readonly now = new Map<string, Present>();
   private readonly placed = new Map<string, Placed>();
-  private readonly open = new Map<string, Submission & { studyId: string }>();
+  private readonly latest = new Map<string, Submission>();
+  private readonly joined = new Map<string, Submission & { studyId: string }>();
   private readonly endings = new Map<string, number>();
   private readonly renewals = new Map<string, Renewal>();
   private readonly restatements = new Map<string, Restatement>();
@@ -62,9 +63,9 @@ export class GenerationPlan {
     this.now.set(sopInstanceUid, { ...next, version: next });
   }
 
-  /** Submissions that were begun or go on. */
+  /** Submissions that were begun or go on: of a study, the last one stays open. */
   opened(): (Submission & { studyId: string })[] {
-    return [...this.open.values()];
+    return [...this.joined.values()];
   }
 
   /** Versions from before that ended. */
@@ -97,11 +98,12 @@ export class GenerationPlan {
   }
 
   private join(study: StudyFacts, landedAt: Date, header: DicomHeader): Submission {
-    const present = this.open.get(study.id) ?? this.submissions.get(study.id);
+    const present = this.latest.get(study.id) ?? this.submissions.get(study.id);
     const next = submissionFor(present, landedAt);
     if (present && next.generation > present.generation)
       this.restatements.set(study.id, { former: study, header });
-    this.open.set(study.id, { ...next, studyId: study.id });
+    this.latest.set(study.id, next);
+    this.joined.set(`${study.id} ${next.generation}`, { ...next, studyId: study.id });
     return next;
   }
 

@@ -16,7 +16,7 @@ export async function findSubmissions(
   return new Map(rows.map(({ studyId, ...submission }) => [studyId, submission]));
 }
 
-/** Opens them, or opens them again; the generations before them are superseded. */
+/** Opens the last of each study, or opens it again; the generations before it are superseded. */
 export async function openSubmissions(
   tx: SqlTransaction,
   organizationId: string,
@@ -32,14 +32,16 @@ export async function openSubmissions(
       AND s.state <> 'superseded'`;
   await tx.$executeRaw`
     INSERT INTO submission (id, organization_id, study_id, generation, state, opened_at, last_landed_at, closes_at)
-    SELECT n.id, ${organizationId}::uuid, n.study_id, n.generation, 'open', n.opened_at, n.last_landed_at, n.closes_at
+    SELECT n.id, ${organizationId}::uuid, n.study_id, n.generation,
+           CASE WHEN n.generation = max(n.generation) OVER (PARTITION BY n.study_id) THEN 'open' ELSE 'superseded' END::submission_state,
+           n.opened_at, n.last_landed_at, n.closes_at
     FROM unnest(${submissions.map(() => newId())}::uuid[], ${studyIds}::uuid[], ${generations}::int[],
                 ${submissions.map(({ openedAt }) => openedAt)}::timestamptz[],
                 ${submissions.map(({ lastLandedAt }) => lastLandedAt)}::timestamptz[],
                 ${submissions.map(({ closesAt }) => closesAt)}::timestamptz[])
          AS n(id, study_id, generation, opened_at, last_landed_at, closes_at)
     ON CONFLICT (organization_id, study_id, generation) DO UPDATE
-      SET state = 'open', last_landed_at = excluded.last_landed_at, closes_at = excluded.closes_at, closed_at = NULL`;
+      SET state = excluded.state, last_landed_at = excluded.last_landed_at, closes_at = excluded.closes_at, closed_at = NULL`;
 }
 
 /** Brings forward when these studies' groups close: they wait for no more. Returns how many were open. */

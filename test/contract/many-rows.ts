@@ -1,0 +1,89 @@
+import type { Pool } from 'pg';
+
+export const ROWS = 30_000;
+
+/** Tables that grow with what is stored. */
+export const GROWING = ['exam', 'slot', 'upload', 'stored_object', 'study', 'series', 'instance', 'submission', 'order', 'order_overlay',
+  'order_study', 'volume', 'result', 'outbox_event', 'share_link', 'audit_event_default', 'idempotency_key']; // prettier-ignore
+
+/**
+ * One exam, slot, study, series, instance, order, result, ... for each of {@link ROWS}, all of one organization: what an
+ * index over the organization alone would not spare.
+ */
+export async function fill(admin: Pool, organizationId: string): Promise<void> {
+  // As version 8 of RFC 9562, or no cursor made of it would be taken.
+  const id = (table: string) =>
+    `overlay(overlay(md5('${table}' || n) placing '8' from 13) placing '8' from 17)::uuid`;
+  const each = `FROM generate_series(1, ${ROWS}) n`;
+  const ago = `now() - n * interval '1 second'`;
+  const sql = [
+    `INSERT INTO exam (id, organization_id, name, patient_name, status, created_by_id, created_at)
+     SELECT ${id('exam')}, $1, 'e', 'p', 'ready', $1, ${ago} ${each}`,
+    `INSERT INTO slot (id, organization_id, exam_id, position, name, size, filled_by_id)
+     SELECT ${id('slot')}, $1, ${id('exam')}, 0, 'f', 1, ${id('upload')} ${each}`,
+    `INSERT INTO stored_object (id, organization_id, sha256, size, key, kind, created_at)
+     SELECT ${id('object')}, $1, sha256(n::text::bytea), 1, 'k', 'dicom', now() ${each}`,
+    `INSERT INTO study (id, organization_id, study_instance_uid, patient_id, accession_number, created_at, updated_at)
+     SELECT ${id('study')}, $1, '1.2.' || n, 'P' || n, 'A' || n, ${ago}, now() ${each}`,
+    `INSERT INTO series (id, organization_id, study_id, series_instance_uid)
+     SELECT ${id('series')}, $1, ${id('study')}, '1.3.' || n ${each}`,
+    `INSERT INTO submission (id, organization_id, study_id, generation, state, opened_at, last_landed_at, closes_at, closed_at)
+     SELECT ${id('submission')}, $1, ${id('study')}, 1, 'closed', ${ago}, ${ago}, ${ago}, now() ${each}`,
+    `INSERT INTO "order" (organization_id, id, origin, created_by_id, created_at)
+     SELECT $1, ${id('order')}, 'created', $1, ${ago} ${each}`,
+    `INSERT INTO order_overlay (organization_id, order_id, origin, attributes, updated_at)
+     SELECT $1, ${id('order')}, 'api', '{"StudyDescription": "d"}', now() ${each}`,
+    `INSERT INTO order_study (organization_id, order_id, study_id, created_at)
+     SELECT $1, ${id('order')}, ${id('study')}, ${ago} ${each}`,
+    `INSERT INTO upload (id, organization_id, slot_id, surface, state, state_changed_at, principal_kind, principal_id, declared_size,
+                         url_expires_at, issued_at, landed_size, stored_object_id, study_id)
+     SELECT ${id('upload')}, $1, ${id('slot')}, 'exams', 'registered', now(), 'client', $1, 1, now(), now(), 1, ${id('object')}, ${id('study')}
+     ${each}`,
+    `INSERT INTO upload (id, organization_id, surface, state, state_changed_at, principal_kind, principal_id, url_expires_at, issued_at,
+                         landed_size, bucket_modified_at, stored_object_id, study_id, order_id, parent_id)
+     SELECT ${id('single')}, $1, 'ingestion', 'registered', now(), 'client', $1, now(), now(), 1, now(), ${id('object')}, ${id('study')},
+            ${id('order')}, CASE WHEN n % 2 = 0 THEN ${id('upload')} END ${each}`,
+    `INSERT INTO upload (id, organization_id, surface, state, state_changed_at, principal_kind, principal_id, url_expires_at, issued_at,
+                         landed_size, bucket_modified_at, stored_object_id, order_id)
+     SELECT ${id('report')}, $1, 'results', 'registered', now(), 'client', $1, now(), now(), 1, now(), ${id('object')}, ${id('order')} ${each}`,
+    `INSERT INTO instance (id, organization_id, series_id, sop_instance_uid, sop_class_uid, transfer_syntax_uid, stored_object_id, upload_id,
+                           landed_at, created_at, updated_at)
+     SELECT ${id('instance')}, $1, ${id('series')}, '1.4.' || n, '1', '1', ${id('object')}, ${id('single')}, ${ago}, now(), now() ${each}`,
+    `INSERT INTO volume (id, organization_id, order_id, nifti_upload_id, bval_upload_id, bvec_upload_id, dimensions, volumes, created_at)
+     SELECT ${id('volume')}, $1, ${id('order')}, ${id('single')}, ${id('single')}, ${id('single')}, '{2,2,2}', 1, now() ${each}`,
+    `INSERT INTO result (id, organization_id, order_id, upload_id, report_type, content_type, delivered_by_id, created_at, delivered_at,
+                         acknowledged_at)
+     SELECT ${id('result')}, $1, ${id('order')}, ${id('report')}, 'json', 'application/json', $1, ${ago}, ${ago},
+            CASE WHEN n % 2 = 0 THEN now() END ${each}`,
+    `INSERT INTO outbox_event (id, organization_id, type, occurred_at, data)
+     SELECT ${id('outbox')}, $1, 'order.failed', now(), '{}' ${each}`,
+    `INSERT INTO share_link (id, organization_id, exam_id, version, token_hash, created_at)
+     SELECT ${id('link')}, $1, ${id('exam')}, 1, sha256(('l' || n)::bytea), now() ${each}`,
+    `INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, action, outcome, scopes, detail)
+     SELECT ${id('event')}, '2020-01-01', $1, 'system', 'x', 'success', '{}', '{}' ${each}`,
+    `INSERT INTO idempotency_key (organization_id, principal_id, operation, key_hash, request_hash, resource_id, created_at)
+     SELECT $1, $1, 'x', sha256(n::text::bytea), 'x', $1, now() ${each}`,
+  ];
+  const client = await admin.connect();
+  try {
+    await client.query('SET session_replication_role = replica'); // the keys agree as they are made: no need to look
+    for (const statement of sql) await client.query(statement, [organizationId]);
+    await client.query('RESET session_replication_role');
+    await client.query('VACUUM ANALYZE');
+  } finally {
+    client.release();
+  }
+}
+
+/** A backend that has nothing to do publishes its counters after 10 s (PGSTAT_IDLE_INTERVAL), a busy one each second. */
+const PUBLISHED_MS = 10_500;
+
+/** Rows that statements have read by going through each of these tables from end to end, since it was made. */
+export async function rowsScanned(admin: Pool): Promise<Record<string, number>> {
+  await new Promise((resolve) => setTimeout(resolve, PUBLISHED_MS));
+  const { rows } = await admin.query<{ relname: string; read: number }>(
+    'SELECT relname, seq_tup_read::int AS read FROM pg_stat_user_tables WHERE relname = ANY ($1) ORDER BY 1',
+    [GROWING],
+  );
+  return Object.fromEntries(rows.map(({ relname, read }) => [relname, read]));
+}

@@ -38,7 +38,10 @@ export async function lockStudies(
     FROM unnest(${uids}::text[]) WITH ORDINALITY AS u(uid, position) ORDER BY u.position`;
 }
 
-/** The studies by UID, made where they are new. The first instance's attributes stand for the study. */
+/**
+ * The studies by UID, made where they are new. The first instance's attributes stand for the study; what it does not
+ * say, a later one may.
+ */
 export async function upsertStudies(
   tx: SqlTransaction,
   organizationId: string,
@@ -57,9 +60,10 @@ export async function upsertStudies(
                 ${column('issuerOfPatientId')}::text[], ${column('patientName')}::text[], ${column('patientBirthDate')}::text[],
                 ${column('patientSex')}::text[], ${column('accessionNumber')}::text[], ${column('studyDate')}::text[],
                 ${column('studyTime')}::text[], ${column('studyDescription')}::text[], ${column('referringPhysicianName')}::text[],
-                ${studies.map(({ attributes }) => JSON.stringify(attributes))}::jsonb[])
+                ${studies.map(({ studyInstanceUid }) => JSON.stringify(attributesOf(headers, studyInstanceUid)))}::jsonb[])
          AS s(id, uid, patient_id, issuer, patient_name, birth_date, sex, accession, study_date, study_time, description, referring, attributes)
-    ON CONFLICT (organization_id, study_instance_uid) DO UPDATE SET updated_at = excluded.updated_at`;
+    ON CONFLICT (organization_id, study_instance_uid) DO UPDATE
+      SET updated_at = excluded.updated_at, attributes = excluded.attributes || study.attributes`;
   const rows = await tx.$queryRaw<(StudyFacts & { uid: string })[]>`
     SELECT study_instance_uid AS uid, id, patient_id AS "patientId", patient_name AS "patientName",
            patient_birth_date AS "patientBirthDate", patient_sex AS "patientSex", accession_number AS "accessionNumber",
@@ -67,6 +71,12 @@ export async function upsertStudies(
     FROM study WHERE organization_id = ${organizationId}::uuid
       AND study_instance_uid = ANY (${studies.map(({ studyInstanceUid }) => studyInstanceUid)}::text[])`;
   return new Map(rows.map((row) => [row.uid, row]));
+}
+
+/** What the instances of a study say together, the first first. */
+function attributesOf(headers: DicomHeader[], studyInstanceUid: string): object {
+  const own = headers.filter((header) => header.studyInstanceUid === studyInstanceUid);
+  return Object.assign({}, ...own.map(({ attributes }) => attributes).reverse()) as object;
 }
 
 /** Ids of the series by `<study id> <series UID>`, made where they are new. */

@@ -243,6 +243,13 @@ describe('metadata that an organization requires', () => {
     const image = () => ctInstance({ StudyInstanceUID: studyUid, PatientID: '' });
     await clinic.deliver(image(), `?order_id=${orderId}`);
     expect(await missing()).toEqual(['AccessionNumber', 'PatientSex', 'PatientID']);
+    // What the first instance of the study does not say, a later one may.
+    const later = await clinic.newOrder();
+    await clinic.deliver(ctInstance({ PatientID: '' }), `?order_id=${later}`);
+    const [laterUid] = (await clinic.status(later)).study_uids;
+    const said = { StudyInstanceUID: laterUid, PatientID: '', PatientSex: 'F', AccessionNumber: 'A-9' };
+    await clinic.deliver(ctInstance(said as object), `?order_id=${later}`);
+    expect((await clinic.status(later)).missing_metadata).toEqual(['PatientID']);
     await clinic.deliver(withSidecar({ PatientSex: 'M' }, image()), `?order_id=${orderId}`);
     expect(await missing()).toEqual(['AccessionNumber', 'PatientID']);
     await clinic.deliver(niftiSet({ AccessionNumber: 'A-2' }), `?order_id=${orderId}`);

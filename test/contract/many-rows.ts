@@ -78,12 +78,20 @@ export async function fill(admin: Pool, organizationId: string): Promise<void> {
 /** A backend that has nothing to do publishes its counters after 10 s (PGSTAT_IDLE_INTERVAL), a busy one each second. */
 const PUBLISHED_MS = 10_500;
 
-/** Rows that statements have read by going through each of these tables from end to end, since it was made. */
-export async function rowsScanned(admin: Pool): Promise<Record<string, number>> {
+/** Rows that statements have read of a table, since it was made. */
+export interface RowsRead {
+  /** By going through it from end to end. */
+  scanned: number;
+  /** By an index. */
+  fetched: number;
+}
+
+export async function rowsRead(admin: Pool): Promise<Map<string, RowsRead>> {
   await new Promise((resolve) => setTimeout(resolve, PUBLISHED_MS));
-  const { rows } = await admin.query<{ relname: string; read: number }>(
-    'SELECT relname, seq_tup_read::int AS read FROM pg_stat_user_tables WHERE relname = ANY ($1) ORDER BY 1',
+  const { rows } = await admin.query<RowsRead & { relname: string }>(
+    `SELECT relname, seq_tup_read::int AS scanned, coalesce(idx_tup_fetch, 0)::int AS fetched
+     FROM pg_stat_user_tables WHERE relname = ANY ($1)`,
     [GROWING],
   );
-  return Object.fromEntries(rows.map(({ relname, read }) => [relname, read]));
+  return new Map(rows.map(({ relname, scanned, fetched }) => [relname, { scanned, fetched }]));
 }

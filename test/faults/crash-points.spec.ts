@@ -5,12 +5,12 @@ import { StudiesService } from '../../src/modules/studies/studies.service.js';
 import { DatabaseService } from '../../src/platform/database/database.service.js';
 import { StorageService } from '../../src/platform/storage/storage.service.js';
 import { ctInstance } from '../support/dicom-files.js';
-import { type Fault, Incarnation, MovableClock, type Outside } from '../support/incarnation.js';
+import { Incarnation, MovableClock, type Outside } from '../support/incarnation.js';
 import { findDisagreements, keysUnder, statesOf } from '../support/ledger-checks.js';
 import { insertExam, insertOrganization, type IssuedExamRows, stage } from '../support/ledger-rows.js';
 import { type Stack, startStack } from '../support/stack.js';
+import { atEveryStep, live, MINUTE, sweepAgain } from './every-step.js';
 
-const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 let stack: Stack;
@@ -26,34 +26,6 @@ afterAll(async () => {
   world.storage.onApplicationShutdown();
   await stack.close();
 });
-
-/** A life that goes through everything a worker does; the clock passes the lifetimes of URLs and copies. */
-async function live(worker: Incarnation, clock: MovableClock): Promise<void> {
-  clock.travel(20_000); // what stands still is queued again
-  await worker.live(1);
-  clock.travel(2 * 60 * MINUTE); // URLs have expired, copies are given up
-  await worker.live(1);
-}
-
-/** Copies are swept a second time, for the sake of workers that only stood still. */
-async function sweepAgain(worker: Incarnation, clock: MovableClock): Promise<void> {
-  clock.travel(2 * 60 * MINUTE);
-  await worker.purge.run();
-}
-
-/** Tries `scenario` with each kind of fault at each step, until a life is lived without being struck. */
-async function atEveryStep(
-  scenario: (fault: Fault, name: (worker: Incarnation) => string) => Promise<Incarnation>,
-): Promise<void> {
-  for (const kind of ['died', 'refused', 'unanswered'] as const)
-    for (let step = 1; ; step++) {
-      const name = ({ struck }: Incarnation) => `${kind} at step ${step}: ${struck ?? 'none'}`;
-      const worker = await scenario({ step, kind }, name);
-      if (worker.struck) continue;
-      expect(worker.steps).toBe(step - 1); // the last step of all was struck, too
-      break;
-    }
-}
 
 describe('a worker that dies, or whose call fails, at any of its steps', () => {
   it('settles each upload once, keeps each content once and leaves nothing behind', async () => {

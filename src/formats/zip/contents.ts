@@ -1,6 +1,6 @@
 import type { DicomHeader } from '../dicom/header.js';
 import type { DicomRule } from '../dicom/rules.js';
-import { type Gradients, readGradients } from '../nifti/gradients.js';
+import { type Gradients, MAX_GRADIENT_BYTES, readGradients } from '../nifti/gradients.js';
 import type { NiftiHeader } from '../nifti/header.js';
 import { type NiftiRule, niftiFailure } from '../nifti/rules.js';
 import type { SkipReason } from './entry-kind.js';
@@ -75,8 +75,9 @@ export type ContentsVerdict =
 export class FoundContents {
   private readonly instances: FoundInstance[] = [];
   private readonly volumes: FoundVolume[] = [];
-  private readonly bvals: FoundText[] = [];
-  private readonly bvecs: FoundText[] = [];
+  private readonly gradients: Partial<Record<'bval' | 'bvec', FoundText>> = {};
+  /** Files of gradients that no set can use: all but the first of each kind, and those that are too large. */
+  private readonly surplus: ZipEntry[] = [];
   private readonly skipped: SkippedEntry[] = [];
   private sidecar: Uint8Array | undefined;
 
@@ -86,6 +87,7 @@ export class FoundContents {
     const another = first !== undefined && first.header.studyInstanceUid !== instance.header.studyInstanceUid;
     if (another || this.volumes.length > 0)
       throw new ZipRefusal('zip.mixed-studies', placeOf(instance.entry));
+    if (first === undefined) this.letGradientsGo();
     // A header holds its raw values until its attributes are read: thousands are kept without, as the study's first says.
     const { entry, header } = instance;
     this.instances.push(
@@ -100,8 +102,19 @@ export class FoundContents {
     this.volumes.push(volume);
   }
 
+  /**
+   * Whether a file of gradients is to be read. No more than one of each kind ever is, since they are held in memory to
+   * the end; the others are noted here.
+   */
+  wantsGradients(kind: 'bval' | 'bvec', entry: ZipEntry): boolean {
+    if (this.instances.length > 0) this.skip(entry, 'other');
+    else if (this.gradients[kind] !== undefined || entry.size > MAX_GRADIENT_BYTES) this.surplus.push(entry);
+    else return true;
+    return false;
+  }
+
   addGradients(kind: 'bval' | 'bvec', text: FoundText): void {
-    (kind === 'bval' ? this.bvals : this.bvecs).push(text);
+    this.gradients[kind] = text;
   }
 
   skip(entry: ZipEntry, reason: SkipReason): void {
@@ -123,19 +136,27 @@ export class FoundContents {
     return new ZipRefusal('zip.no-imaging').failure;
   }
 
+  /** They are of no use to a DICOM study, whose own attributes say them. */
+  private letGradientsGo(): void {
+    const { bval, bvec } = this.gradients;
+    const read = [bval, bvec].flatMap((text) => text?.entry ?? []);
+    const entries = [...read, ...this.surplus].sort((a, b) => a.header.offset - b.header.offset);
+    for (const entry of entries) this.skip(entry, 'other');
+    delete this.gradients.bval;
+    delete this.gradients.bvec;
+    this.surplus.length = 0;
+  }
+
   private study(studyInstanceUid: string): ContentsVerdict {
-    // Gradients are of no use to a DICOM study, whose own attributes say them.
-    for (const { entry } of [...this.bvals, ...this.bvecs]) this.skip(entry, 'other');
     const { instances } = this;
     return { ok: true, contents: { kind: 'dicom', studyInstanceUid, instances, ...this.extras() } };
   }
 
   private niftiSet(volume: FoundVolume): ContentsVerdict {
-    const [[bval, ...bvals], [bvec, ...bvecs]] = [this.bvals, this.bvecs];
-    if (bval === undefined || bvec === undefined || bvals.length > 0 || bvecs.length > 0) {
-      const surplus = bvals[0] ?? bvecs[0];
-      return niftiFailure('nifti.gradients', placeOf((surplus ?? volume).entry));
-    }
+    const { bval, bvec } = this.gradients;
+    const [surplus] = this.surplus;
+    if (bval === undefined || bvec === undefined || surplus !== undefined)
+      return niftiFailure('nifti.gradients', placeOf(surplus ?? volume.entry));
     const result = readGradients(bval.bytes, bvec.bytes, volume.header.volumes);
     if (!result.ok) return result;
     const gradients = { bValues: result.bValues };

@@ -40,6 +40,13 @@ async function* joined(
   }
 }
 
+/** All of a stream: of an entry whose size is known to be small. */
+export async function readWhole(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
 /** All of a stream, unless it is longer than `limit` bytes: then undefined, after no more than that. */
 export async function readAtMost(
   stream: AsyncIterable<Uint8Array>,

@@ -181,6 +181,38 @@ describe('refused is', () => {
   });
 });
 
+describe('gradients', () => {
+  const zeros: ZipFixtureEntry = { name: 'zeros.bval', data: Buffer.alloc(4 * 1024 * 1024) };
+  const more = ['b', 'c', 'd'].map((name) => ({ ...zeros, name: `${name}.bval` }));
+  const tooLarge: ZipFixtureEntry = { name: 'large.bvec', data: Buffer.alloc(4 * 1024 * 1024 + 1) };
+
+  it.each<[string, readonly ZipFixtureEntry[], readonly string[]]>([
+    ['before a study are skipped, one of them read', [zeros, ...more, tooLarge, one], ['bval', 'dicom']],
+    ['behind an instance are skipped unread', [one, ...more, tooLarge, two], ['dicom', 'dicom']],
+  ])('%s', async (_name, entries, roles) => {
+    const kept: string[] = [];
+    const verdict = await survey(entries, async (_entry, role, bytes) => {
+      kept.push(role);
+      await collect(bytes);
+    });
+    expect(kept).toEqual(roles);
+    const skipped = entries.filter(({ name }) => /bv/.test(String(name)));
+    expect(verdict).toMatchObject({
+      contents: { kind: 'dicom', skipped: skipped.map(({ name }) => ({ entry: { name }, reason: 'other' })) },
+    });
+  });
+
+  it('of a set are read and stored once each, however many there are', async () => {
+    const kept: string[] = [];
+    const verdict = await survey([bval, ...more, nii, bvec, tooLarge], async (entry, role, bytes) => {
+      kept.push(`${role} ${entry.number}`);
+      await collect(bytes);
+    });
+    expect(kept).toEqual(['bval 1', 'nifti 5', 'bvec 6']);
+    expect(verdict).toMatchObject({ rule: 'nifti.gradients', where: 'entry 2' });
+  });
+});
+
 describe('a store', () => {
   it('that fails fails the survey, unless the archive failed it', async () => {
     const failing: StoreEntry = () => Promise.reject(new Error('bucket away'));

@@ -1,13 +1,11 @@
 import { DicomInspector } from '../dicom/inspector.js';
-import { MAX_GRADIENT_BYTES } from '../nifti/gradients.js';
 import { NiftiInspector } from '../nifti/inspector.js';
-import { niftiFailure } from '../nifti/rules.js';
 import { SNIFF_BYTES } from '../sniff/sniff.js';
 import type { ZipArchive } from './archive.js';
 import { type ContentsFailure, type ContentsVerdict, FoundContents } from './contents.js';
 import { kindByContent, kindByName } from './entry-kind.js';
 import type { ZipEntry } from './entry.js';
-import { peek, readAtMost } from './head.js';
+import { peek, readAtMost, readWhole } from './head.js';
 import { placeOf, ZipRefusal } from './rules.js';
 
 /** `metadata.json`: some attributes of a study, in text. */
@@ -83,7 +81,8 @@ class Survey {
         return this.readVolume(entry, bytes);
       case 'bval':
       case 'bvec':
-        return this.readGradients(entry, kind, bytes);
+        if (this.found.wantsGradients(kind, entry)) return this.readGradients(entry, kind, bytes);
+        return close();
       case 'sidecar':
         return this.readSidecar(entry, bytes);
       case 'archive':
@@ -119,8 +118,7 @@ class Survey {
     kind: 'bval' | 'bvec',
     bytes: AsyncIterable<Uint8Array>,
   ): Promise<void> {
-    const whole = await readAtMost(bytes, MAX_GRADIENT_BYTES);
-    if (whole === undefined) throw new EntryRefusal(entry, niftiFailure('nifti.gradients'));
+    const whole = await readWhole(bytes);
     await this.keep(entry, kind, once(whole));
     return this.found.addGradients(kind, { entry, bytes: whole });
   }

@@ -1,8 +1,15 @@
+import { boundedText, ownText } from '../text/bounded-text.js';
 import { decodeText } from './character-set.js';
 import { type Keyword, tagOf } from './dictionary.js';
 import { readU16be, readU16le } from './element-header.js';
 import { latin1 } from './latin1.js';
-import { isDivided, STUDY_ATTRIBUTES, type StudyAttributes, valuesFromText } from './study-attributes.js';
+import {
+  isDivided,
+  MAX_CHARACTERS,
+  STUDY_ATTRIBUTES,
+  type StudyAttributes,
+  valuesFromText,
+} from './study-attributes.js';
 import type { Tag } from './tag.js';
 import { uidFromBytes } from './uid.js';
 
@@ -15,7 +22,7 @@ export interface DicomHeader {
   readonly seriesInstanceUid: string;
   readonly patientId?: string;
   readonly issuerOfPatientId?: string;
-  /** Components joined by `^`, representations by `=`, as in the file (PS3.5 section 6.2.1). */
+  /** This and all texts below: at most 1,024 characters. Components joined by `^`, representations by `=`, as in the file (PS3.5 section 6.2.1). */
   readonly patientName?: string;
   /** Dates and times as in the file: `YYYYMMDD` and `HHMMSS.FFFFFF` if it keeps to the standard. */
   readonly patientBirthDate?: string;
@@ -46,19 +53,19 @@ export interface DicomHeader {
   readonly attributes: StudyAttributes;
 }
 
-type Kind = 'uid' | 'text' | 'integer-string' | 'unsigned-short';
+type Kind = 'uid' | 'identifier' | 'text' | 'integer-string' | 'unsigned-short';
 
 const FIELDS: readonly (readonly [Exclude<keyof DicomHeader, 'attributes'>, Keyword, Kind])[] = [
   ['sopClassUid', 'SOPClassUID', 'uid'],
   ['sopInstanceUid', 'SOPInstanceUID', 'uid'],
   ['studyInstanceUid', 'StudyInstanceUID', 'uid'],
   ['seriesInstanceUid', 'SeriesInstanceUID', 'uid'],
-  ['patientId', 'PatientID', 'text'],
-  ['issuerOfPatientId', 'IssuerOfPatientID', 'text'],
+  ['patientId', 'PatientID', 'identifier'],
+  ['issuerOfPatientId', 'IssuerOfPatientID', 'identifier'],
   ['patientName', 'PatientName', 'text'],
   ['patientBirthDate', 'PatientBirthDate', 'text'],
   ['patientSex', 'PatientSex', 'text'],
-  ['accessionNumber', 'AccessionNumber', 'text'],
+  ['accessionNumber', 'AccessionNumber', 'identifier'],
   ['studyDate', 'StudyDate', 'text'],
   ['studyTime', 'StudyTime', 'text'],
   ['studyDescription', 'StudyDescription', 'text'],
@@ -167,14 +174,22 @@ function decode(bytes: Uint8Array, kind: Kind, terms: readonly string[], littleE
   switch (kind) {
     case 'uid':
       return uidFromBytes(bytes);
+    case 'identifier':
+      return textOf(bytes, terms); // whole: cut, two patients could become one
     case 'text':
-      return trim(decodeText(bytes, terms));
+      return boundedText(textOf(bytes, terms), MAX_CHARACTERS);
     case 'integer-string':
       return integerFrom(latin1(bytes));
     case 'unsigned-short':
       if (bytes.length < 2) return undefined;
       return littleEndian ? readU16le(bytes, 0) : readU16be(bytes, 0);
   }
+}
+
+/** A long one in memory of its own: thousands of headers are kept, each of which would hold the padding it had. */
+function textOf(bytes: Uint8Array, terms: readonly string[]): string {
+  const text = trim(decodeText(bytes, terms));
+  return bytes.length > MAX_CHARACTERS ? ownText(text) : text;
 }
 
 /** Without padding, and without NULs in between, which no text may hold and no database takes. */

@@ -24,6 +24,28 @@ export function judgeUids(header: DicomHeader): DicomFailure | undefined {
   return undefined;
 }
 
+const IDENTIFIERS = [
+  ['patientId', 'PatientID'],
+  ['issuerOfPatientId', 'IssuerOfPatientID'],
+  ['accessionNumber', 'AccessionNumber'],
+] as const satisfies readonly (readonly [keyof DicomHeader, Keyword])[];
+
+/**
+ * Bytes of UTF-8: far above the 64 characters that PS3.5 section 6.2 allows the longest of them. An index could not keep
+ * much longer ones, and they are not cut, since that could make two patients one.
+ */
+const MAX_IDENTIFIER_BYTES = 1024;
+
+/** Whether what says whose object it is can be looked up. */
+export function judgeIdentifiers(header: DicomHeader): DicomFailure | undefined {
+  for (const [field, keyword] of IDENTIFIERS) {
+    const value = header[field];
+    if (value !== undefined && Buffer.byteLength(value) > MAX_IDENTIFIER_BYTES)
+      return { rule: 'dicom.malformed', where: formatTag(tagOf(keyword)) };
+  }
+  return undefined;
+}
+
 /**
  * Whether data set and File Meta Information name the same instance, as PS3.10 section 7.1 demands. A group that names
  * none contradicts nothing.

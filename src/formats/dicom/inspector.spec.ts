@@ -34,6 +34,14 @@ const preamble = (start: string, at = 0): Uint8Array => {
   return bytes;
 };
 const without = (keyword: string): DicomElement[] => image.filter((element) => element.tag !== keyword);
+const longer = (
+  tag: 'PatientID' | 'IssuerOfPatientID' | 'AccessionNumber',
+  value: string,
+): DicomElement[] => [
+  { tag: 'SpecificCharacterSet', value: 'ISO_IR 192' },
+  ...without(tag).filter((element) => element.tag !== 'SpecificCharacterSet'),
+  { tag, value },
+];
 const replaced = (element: DicomElement): DicomElement[] => [...without(element.tag as string), element];
 
 async function ruleOf(bytes: Uint8Array, maxHeaderBytes?: number): Promise<DicomRule | 'ok'> {
@@ -244,6 +252,13 @@ describe('DicomInspector refuses', () => {
       {
         elements: replaced({ tag: 'StudyDescription', value: 'x'.repeat(20_000) }),
       },
+    ],
+    ['dicom.malformed', 'a PatientID no index takes', { elements: longer('PatientID', 'x'.repeat(1025)) }],
+    ['dicom.malformed', 'an issuer as long', { elements: longer('IssuerOfPatientID', 'x'.repeat(1025)) }],
+    [
+      'dicom.malformed',
+      'an AccessionNumber as long',
+      { elements: longer('AccessionNumber', 'é'.repeat(513)) },
     ],
     [
       'dicom.malformed',

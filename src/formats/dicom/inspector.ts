@@ -2,7 +2,7 @@ import { BoundedInflate } from './bounded-inflate.js';
 import { DataSetWalker } from './data-set-walker.js';
 import { type FileMeta, readFileMeta } from './file-meta.js';
 import { DISPENSABLE_TAGS, type DicomHeader, HEADER_TAGS, readHeader } from './header.js';
-import { judgeSopMatch, judgeUids } from './identity.js';
+import { judgeIdentifiers, judgeSopMatch, judgeUids } from './identity.js';
 import { DICOM_RULES, type DicomFailure, type DicomRule } from './rules.js';
 import { encodingOf, isDeflated } from './transfer-syntax.js';
 
@@ -79,7 +79,10 @@ export class DicomInspector {
     if (failure !== undefined) return refusal(failure);
     const { littleEndian } = encodingOf(meta.transferSyntaxUid);
     const header = readHeader(walker.values, meta.transferSyntaxUid, littleEndian);
-    const objection = judgeUids(header) ?? (this.acceptSopMismatch ? undefined : judgeSopMatch(header, meta));
+    const objection =
+      judgeUids(header) ??
+      judgeIdentifiers(header) ??
+      (this.acceptSopMismatch ? undefined : judgeSopMatch(header, meta));
     return objection === undefined ? { ok: true, header } : refusal(objection);
   }
 

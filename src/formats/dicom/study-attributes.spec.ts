@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import { describe, expect, it } from '@jest/globals';
 
 import { description, identity, inspect, pixels } from './dicom.fixture.js';
@@ -125,3 +128,55 @@ describe('the attributes of a header', () => {
     expect(attributes.StationName).toBe('AB');
   });
 });
+
+describe('the texts of a header', () => {
+  const texts = ['PatientName', 'StudyDescription', 'SeriesDescription', 'Manufacturer', 'Modality'] as const;
+  const utf8 = { tag: 'SpecificCharacterSet', value: 'ISO_IR 192' } as const;
+  const others = identity.filter(
+    ({ tag }) => tag !== 'SpecificCharacterSet' && !texts.some((one) => one === tag),
+  );
+  const withTexts = (value: string) => [utf8, ...others, ...texts.map((tag) => ({ tag, value })), pixels];
+
+  it('are cut as its attributes are', async () => {
+    const header = await headerOf(withTexts(`x${'😀'.repeat(3_000)}`));
+    const cut = `x${'😀'.repeat(511)}`;
+    expect(header).toMatchObject({
+      patientName: cut,
+      studyDescription: cut,
+      seriesDescription: cut,
+      manufacturer: cut,
+      modality: cut,
+    });
+    expect(header.attributes.PatientName).toBe(cut);
+  });
+
+  it('but for identifiers, which are whole up to 1,024 bytes', async () => {
+    const value = 'é'.repeat(512);
+    const elements = [
+      ...others.filter(({ tag }) => tag !== 'PatientID'),
+      { tag: 'PatientID', value } as const,
+    ];
+    expect(await headerOf([utf8, ...elements, pixels])).toMatchObject({ patientId: value });
+  });
+
+  it('hold on to nothing of the padding around them', async () => {
+    const bytes = writeDicom({
+      elements: withTexts(`${' '.repeat(8_000)}${'y'.repeat(64)}${' '.repeat(8_000)}`),
+    });
+    const before = heapBytes();
+    const headers = [];
+    for (let n = 0; n < 200; n++) {
+      const verdict = await inspect(bytes);
+      if (verdict.ok) headers.push({ ...verdict.header });
+    }
+    expect(headers).toHaveLength(200);
+    expect(heapBytes() - before).toBeLessThan(4_000_000); // of 16 MB that were read
+    expect(headers[199]).toMatchObject({ patientName: 'y'.repeat(64) });
+  }, 20_000);
+});
+
+function heapBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}

@@ -1,3 +1,4 @@
+import { boundedText } from '../text/bounded-text.js';
 import { DICTIONARY, type Keyword } from './dictionary.js';
 import { isUndividedVr } from './value-representation.js';
 
@@ -62,8 +63,8 @@ type StudyAttribute = (typeof STUDY_ATTRIBUTES)[number];
 /** By keyword, those that have a value: one text, or several where the file separates them by backslashes. */
 export type StudyAttributes = Readonly<Partial<Record<StudyAttribute, string | readonly string[]>>>;
 
-/** Characters kept of one attribute, all its values together: a hostile header must not bloat a row. */
-const MAX_CHARACTERS = 1024;
+/** UTF-16 units kept of one attribute, all its values together: a hostile header must not bloat a row. */
+export const MAX_CHARACTERS = 1024;
 
 /** Whether the attribute may have several values, by its VR. */
 export function isDivided(keyword: Keyword): boolean {
@@ -72,14 +73,8 @@ export function isDivided(keyword: Keyword): boolean {
 
 /** The values of an attribute from its decoded text, without padding; undefined if there is none. */
 export function valuesFromText(text: string, divided: boolean): string | string[] | undefined {
-  const bounded = text.length > MAX_CHARACTERS ? cut(text) : text;
+  const bounded = boundedText(text, MAX_CHARACTERS);
   if (!divided || !bounded.includes('\\')) return bounded === '' ? undefined : bounded;
   const values = bounded.split('\\').map((value) => value.trim());
   return values.some((value) => value !== '') ? values : undefined;
-}
-
-/** Never in the middle of a surrogate pair: half a character is no text, and no database takes it. */
-function cut(text: string): string {
-  const last = text.charCodeAt(MAX_CHARACTERS - 1);
-  return text.slice(0, last >= 0xd800 && last <= 0xdbff ? MAX_CHARACTERS - 1 : MAX_CHARACTERS);
 }

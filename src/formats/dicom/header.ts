@@ -13,7 +13,10 @@ import {
 import type { Tag } from './tag.js';
 import { uidFromBytes } from './uid.js';
 
-/** What the index of patients, studies, series and instances takes from an object. Absent and empty are the same. */
+/**
+ * What the index of patients, studies, series and instances takes from an object. Absent and empty are the same. Texts
+ * are cut to 1,024 characters, but for the identifiers of patient, issuer and order: those are refused when longer.
+ */
 export interface DicomHeader {
   readonly transferSyntaxUid: string;
   readonly sopClassUid: string;
@@ -22,7 +25,7 @@ export interface DicomHeader {
   readonly seriesInstanceUid: string;
   readonly patientId?: string;
   readonly issuerOfPatientId?: string;
-  /** This and all texts below: at most 1,024 characters. Components joined by `^`, representations by `=`, as in the file (PS3.5 section 6.2.1). */
+  /** Components joined by `^`, representations by `=`, as in the file (PS3.5 section 6.2.1). */
   readonly patientName?: string;
   /** Dates and times as in the file: `YYYYMMDD` and `HHMMSS.FFFFFF` if it keeps to the standard. */
   readonly patientBirthDate?: string;

@@ -193,6 +193,45 @@ describe('openZip refuses by the directory', () => {
   });
 });
 
+describe('zip.too-large', () => {
+  const GIB = 1024 ** 3;
+  /** Sizes of 64 bits are in the extra field, and 32 bits full of ones say so. */
+  const claiming = (name: string, size: number): ZipFixtureEntry => {
+    const extra = Buffer.alloc(12);
+    extra.writeUInt16LE(1, 0);
+    extra.writeUInt16LE(8, 2);
+    extra.writeBigUInt64LE(BigInt(size), 4);
+    const fields = { size: 0xffffffff, extra };
+    return { name, data: 'x', local: fields, central: fields };
+  };
+  const anyRatio = { maxRatio: Infinity };
+
+  it('is an entry of more than 5 GiB, by the directory', async () => {
+    expect(await ruleOf(writeZip([a, claiming('c', 5 * GIB + 1)]), anyRatio)).toBe(
+      'open: zip.too-large at entry 2',
+    );
+    expect(await ruleOf(writeZip([a, claiming('c', 5 * GIB)]), anyRatio)).toBe(
+      'read: zip.lying-size at entry 2',
+    );
+  });
+
+  it('is an archive of more than 20 GiB, by the directory', async () => {
+    const entries = ['c', 'd', 'e', 'f'].map((name) => claiming(name, 5 * GIB));
+    expect(await ruleOf(writeZip([...entries, a]), anyRatio)).toBe('open: zip.too-large at undefined');
+    expect(await ruleOf(writeZip(entries), anyRatio)).toBe('read: zip.lying-size at entry 1');
+  });
+
+  it('is an archive that goes beyond while it is read', async () => {
+    const archive = await opened(writeZip([b, { ...b, name: 'c' }]), { maxBytes: 1800 });
+    expect(archive.budget.take(1)).toBe(true);
+    await collect(archive.read(archive.entries[0]!));
+    await expect(collect(archive.read(archive.entries[1]!))).rejects.toMatchObject({
+      rule: 'zip.too-large',
+      where: 'entry 2',
+    });
+  });
+});
+
 describe('reading an entry refuses', () => {
   it.each<[string, ZipFixtureEntry]>([
     ['zip.header-mismatch', { ...a, local: { name: 'b' } }],

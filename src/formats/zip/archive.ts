@@ -22,7 +22,7 @@ export async function openZip(source: RangeSource, options: OpenZipOptions = {})
     const { entries, offset } = await readCentralDirectory(reader);
     const budget = new InflateBudget(sum(entries, 'compressedBytes'), options);
     // Sizes that are lies are found out while reading; those that are true need not be inflated to be refused.
-    if (sum(entries, 'size') > budget.limit) throw new ZipRefusal('zip.ratio');
+    if (sum(entries, 'size') > budget.limit) throw new ZipRefusal(budget.rule);
     return { ok: true, archive: new ZipArchive(reader, entries, offset, budget) };
   } catch (error) {
     reader.close();

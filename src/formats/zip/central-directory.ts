@@ -9,6 +9,8 @@ import { ZipRefusal, type ZipRule } from './rules.js';
 const MAX_ENTRIES = 20_000;
 /** 1,600 bytes an entry at most: their names are all held in memory. */
 const MAX_DIRECTORY_BYTES = 32 * 1024 * 1024;
+/** 5 GiB: an entry becomes an object, and S3 takes no larger one in one PUT. Reading it enforces its size. */
+const MAX_ENTRY_BYTES = 5 * 1024 ** 3;
 const DIRECTORY_HEADER_BYTES = 46;
 
 /** Bits of the general purpose flags (APPNOTE.TXT section 4.4.4): encrypted, strongly encrypted, headers masked. */
@@ -66,6 +68,7 @@ function judge(found: Entry, number: number): ZipEntry {
   const isDirectory = name.endsWith('/');
   if ((method === STORED && size !== compressedBytes) || (isDirectory && size > 0))
     throw refuse('zip.lying-size');
+  if (size > MAX_ENTRY_BYTES) throw refuse('zip.too-large');
   const header = {
     offset: found.relativeOffsetOfLocalHeader,
     rawName: Buffer.from(rawName), // of its own: the view would hold extra fields and comment in memory

@@ -12,7 +12,7 @@ const CHUNK_BYTES = 64 * 1024;
  * The bytes of an entry, inflated as they are asked for. Size, checksum and budget are enforced; what is wrong at the
  * end is thrown there, after the last bytes.
  * @param compressed exactly the entry's compressed bytes.
- * @throws {ZipRefusal} zip.lying-size, zip.corrupt, zip.ratio, or what the source throws
+ * @throws {ZipRefusal} zip.lying-size, zip.corrupt, zip.ratio, zip.too-large, or what the source throws
  */
 export async function* inflateEntry(
   entry: ZipEntry,
@@ -26,7 +26,7 @@ export async function* inflateEntry(
   for await (const chunk of chunks) {
     size += chunk.length;
     if (size > entry.size) throw new ZipRefusal('zip.lying-size', where);
-    if (!budget.take(chunk.length)) throw new ZipRefusal('zip.ratio', where);
+    if (!budget.take(chunk.length)) throw new ZipRefusal(budget.rule, where);
     checksum = crc32(chunk, checksum);
     yield chunk;
   }

@@ -16,6 +16,7 @@ export const ZIP_RULES = {
   'zip.corrupt': 'The data of an entry is damaged: it does not inflate, or its checksum differs.',
   'zip.entries': 'The archive has more entries, or a larger directory, than is accepted.',
   'zip.ratio': 'The archive inflates to more than 200 times its size.',
+  'zip.too-large': 'The archive inflates to more than 20 GiB, or an entry to more than 5 GiB.',
   'zip.nested': 'The archive holds other archives and no image of its own.',
   'zip.sidecar': 'The metadata.json of the archive is larger than is accepted.',
   'zip.mixed-studies':

@@ -177,6 +177,8 @@ describe('refused is', () => {
       freeBytes: 1 << 20,
     });
     expect(verdict).toMatchObject({ rule: 'zip.ratio', where: 'entry 1' });
+    const zipped = [{ name: 'x.nii.gz', data: gzipSync(Buffer.alloc(1 << 24)) }];
+    expect(await survey(zipped, undefined, { maxBytes: 1 << 20 })).toMatchObject({ rule: 'zip.too-large' });
     expect(await survey([{ name: 'x.nii.gz', data: bomb }])).toMatchObject({ rule: 'nifti.header' });
   });
 });

@@ -109,7 +109,7 @@ class Survey {
     await this.keep(entry, 'nifti', bytes, inspector);
     const verdict = await inspector.end();
     if (verdict.ok) return this.found.addVolume({ entry, header: verdict.header });
-    if (verdict.rule === 'nifti.ratio') throw new ZipRefusal('zip.ratio', placeOf(entry));
+    if (verdict.rule === 'nifti.ratio') throw new ZipRefusal(this.archive.budget.rule, placeOf(entry));
     throw new EntryRefusal(entry, verdict);
   }
 

@@ -38,7 +38,8 @@ ALTER TABLE "object_copy" ADD COLUMN     "prefix" BOOLEAN NOT NULL DEFAULT false
 ALTER TABLE "organization" ADD COLUMN     "required_metadata" TEXT[] DEFAULT ARRAY[]::TEXT[];
 
 -- AlterTable
-ALTER TABLE "study" ADD COLUMN     "attributes" JSONB NOT NULL DEFAULT '{}';
+ALTER TABLE "study" ADD COLUMN     "attributes" JSONB NOT NULL DEFAULT '{}',
+ADD COLUMN     "created_by_id" UUID;
 
 -- AlterTable
 ALTER TABLE "upload" ADD COLUMN     "contents" JSONB,

@@ -1,7 +1,12 @@
 -- Orders, submissions, results and events: policies, grants, and what the reconciler may see of them.
 
--- Studies from before there were submissions: each is one, and it is closed.
+-- Studies from before there were submissions: each is one, and it is closed. They are whose first upload they came with.
 ALTER TABLE study NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE upload NO FORCE ROW LEVEL SECURITY;
+UPDATE study s SET created_by_id = (
+  SELECT u.principal_id FROM upload u
+  WHERE u.organization_id = s.organization_id AND u.study_id = s.id ORDER BY u.registered_at, u.id LIMIT 1);
+ALTER TABLE upload FORCE ROW LEVEL SECURITY;
 INSERT INTO submission (id, organization_id, study_id, generation, state, opened_at, last_landed_at, closes_at, closed_at)
 SELECT gen_random_uuid(), organization_id, id, 1, 'closed', created_at, updated_at, updated_at, updated_at FROM study;
 ALTER TABLE study FORCE ROW LEVEL SECURITY;

@@ -135,12 +135,17 @@ export const orderDetailSchema = statusSchema.extend({
 });
 export type OrderDetail = z.infer<typeof orderDetailSchema>;
 
+/** Nothing of ours is older than the epoch, and Postgres knows no year 0. */
+const timeSchema = z.iso
+  .datetime({ offset: true })
+  .refine((time) => Date.parse(time) >= 0, 'must not be before 1970');
+
 export const listOrdersSchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   cursor: z.string().min(1).max(200).optional(),
   study_uid: uidSchema.optional(),
-  created_from: z.iso.datetime({ offset: true }).optional(),
-  created_to: z.iso.datetime({ offset: true }).optional(),
+  created_from: timeSchema.optional(),
+  created_to: timeSchema.optional(),
 });
 export type ListOrders = z.infer<typeof listOrdersSchema>;
 

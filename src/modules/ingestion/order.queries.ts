@@ -47,7 +47,8 @@ export class OrderQueries {
   idsOfStudy(caller: Caller, studyUid: string): Promise<OrderIds> {
     return this.read(caller, async (tx) => {
       const orders = await this.orders.ofStudy(tx, caller, 'orders:read', studyUid);
-      if (orders.length === 0) throw notFound();
+      if (!orders[0]) throw notFound();
+      caller.request.about = { resource: { type: 'Order', id: orders[0].id } };
       return { order_ids: orders.map(({ id }) => id) };
     });
   }
@@ -98,10 +99,13 @@ export class OrderQueries {
     });
   }
 
-  private target(tx: Transaction, caller: Caller, { order_id, study_uid }: Target): Promise<Order> {
-    return order_id === undefined
-      ? this.orders.newestOfStudy(tx, caller, 'orders:read', study_uid!)
-      : this.orders.find(tx, caller, 'orders:read', order_id);
+  private async target(tx: Transaction, caller: Caller, { order_id, study_uid }: Target): Promise<Order> {
+    const order =
+      order_id === undefined
+        ? await this.orders.newestOfStudy(tx, caller, 'orders:read', study_uid!)
+        : await this.orders.find(tx, caller, 'orders:read', order_id);
+    caller.request.about = { resource: { type: 'Order', id: order.id } };
+    return order;
   }
 
   private read<T>({ principal }: Caller, work: (tx: Transaction) => Promise<T>): Promise<T> {

@@ -29,8 +29,9 @@ export class OrderViews {
    * its own, and must not learn by that whose it is.
    */
   async state(tx: Transaction, caller: Caller, order: Order): Promise<Standing> {
-    const standing = (await this.stand(tx, order.organizationId, [order]))[0]!;
-    if (caller.ability.can('studies:read', 'Study')) return standing;
+    const standing = (await this.stand(tx, order.organizationId, [order], false))[0]!;
+    if (caller.scopes.includes('studies:read') && caller.ability.can('studies:read', 'Study'))
+      return standing;
     const overlays = await this.overlays.ofOrders(tx, order.organizationId, [order.id]);
     return { ...standing, attributes: this.overlays.effective(overlays.get(order.id), []) };
   }
@@ -63,7 +64,7 @@ export class OrderViews {
   }
 
   async summaries(tx: Transaction, organizationId: string, orders: Order[]): Promise<OrderPage['items']> {
-    const standings = await this.stand(tx, organizationId, orders);
+    const standings = await this.stand(tx, organizationId, orders, true);
     return standings.map(({ order, state, studies, counts, missing }) => ({
       order_id: order.id,
       origin: order.origin,
@@ -75,12 +76,18 @@ export class OrderViews {
     }));
   }
 
-  private async stand(tx: Transaction, organizationId: string, orders: Order[]): Promise<Standing[]> {
+  /** @param brief only as many tags as it takes to say what is missing: a page of orders may have thousands of studies */
+  private async stand(
+    tx: Transaction,
+    organizationId: string,
+    orders: Order[],
+    brief: boolean,
+  ): Promise<Standing[]> {
     const ids = orders.map(({ id }) => id);
     const counts = await countsOfOrders(tx, organizationId, ids);
-    const studies = await studiesOfOrders(tx, organizationId, ids);
-    const overlays = await this.overlays.ofOrders(tx, organizationId, ids);
     const required = await this.overlays.required(tx, organizationId);
+    const studies = await studiesOfOrders(tx, organizationId, ids, brief ? required : null);
+    const overlays = await this.overlays.ofOrders(tx, organizationId, ids);
     return orders.map((order): Standing => {
       const own = studies.get(order.id) ?? [];
       const tags = own.map(({ attributes }) => attributes);

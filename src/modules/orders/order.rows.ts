@@ -14,7 +14,10 @@ export interface StudyArrival {
   duplicate: boolean;
 }
 
-/** The newest order of its study that was open when it landed, for each of these: a backlog changes nothing. */
+/**
+ * The uploader's newest order of its study that was open when it landed, for each of these: a backlog changes nothing.
+ * Never another's: what an upload brings, its sidecar for one, shows there.
+ */
 async function openOrdersOf(
   tx: SqlTransaction,
   organizationId: string,
@@ -23,10 +26,11 @@ async function openOrdersOf(
   const rows = await tx.$queryRaw<{ uploadId: string; orderId: string }[]>`
     SELECT DISTINCT ON (a.upload_id) a.upload_id AS "uploadId", o.id AS "orderId"
     FROM unnest(${arrivals.map(({ uploadId }) => uploadId)}::uuid[], ${arrivals.map(({ studyId }) => studyId)}::uuid[],
-                ${arrivals.map(({ landedAt }) => landedAt)}::timestamptz[], ${arrivals.map(({ duplicate }) => duplicate)}::bool[])
-         AS a(upload_id, study_id, landed_at, duplicate)
+                ${arrivals.map(({ landedAt }) => landedAt)}::timestamptz[], ${arrivals.map(({ duplicate }) => duplicate)}::bool[],
+                ${arrivals.map(({ principalId }) => principalId)}::uuid[])
+         AS a(upload_id, study_id, landed_at, duplicate, principal_id)
     JOIN order_study s ON s.organization_id = ${organizationId}::uuid AND s.study_id = a.study_id
-    JOIN "order" o ON o.organization_id = s.organization_id AND o.id = s.order_id
+    JOIN "order" o ON o.organization_id = s.organization_id AND o.id = s.order_id AND o.created_by_id = a.principal_id
                   AND (o.closed_at IS NULL OR o.closed_at > a.landed_at OR a.duplicate)
     ORDER BY a.upload_id, o.closed_at DESC NULLS FIRST, s.created_at DESC, s.order_id`;
   return new Map(rows.map(({ uploadId, orderId }) => [uploadId, orderId]));
@@ -45,13 +49,15 @@ export async function ordersForStudies(
   if (arrivals.length === 0) return new Map();
   const orders = await openOrdersOf(tx, organizationId, arrivals);
   const without = arrivals.filter(({ uploadId }) => !orders.has(uploadId));
-  const firsts = new Map([...without].reverse().map((arrival) => [arrival.studyId, arrival]));
+  const firsts = new Map([...without].reverse().map((arrival) => [ownerKey(arrival), arrival]));
   const principals = [...firsts.values()].map(({ principalId }) => principalId);
   const made = await assembleOrders(tx, organizationId, principals, now);
-  const byStudy = new Map([...firsts.keys()].map((studyId, index) => [studyId, made[index]!]));
-  for (const { uploadId, studyId } of without) orders.set(uploadId, byStudy.get(studyId)!);
+  const byOwner = new Map([...firsts.keys()].map((key, index) => [key, made[index]!]));
+  for (const arrival of without) orders.set(arrival.uploadId, byOwner.get(ownerKey(arrival))!);
   return orders;
 }
+
+const ownerKey = ({ studyId, principalId }: StudyArrival): string => `${studyId} ${principalId}`;
 
 /** One order for each principal named, in order. */
 export async function assembleOrders(

@@ -38,18 +38,39 @@ export function contested(
 export function admitted(
   known: ReadonlyMap<string, PresentInstance>,
   uploaders: Uploaders,
+  creators: ReadonlyMap<string, string | null>,
   instances: VerifiedInstance[],
 ): VerifiedInstance[] {
+  const owners = new Map(creators);
   const standing = new Map<string, Standing>(known);
   const brought = new Map([...uploaders].map(([object, principals]) => [object, new Set(principals)]));
   return [...instances].sort(landedAfter).filter((instance) => {
     const { header, storedObjectId, principalId } = instance;
     const present = standing.get(header.sopInstanceUid);
+    if (present?.storedObjectId === storedObjectId) {
+      // Equal bytes change nothing, and give no right over what they equal.
+      standing.set(header.sopInstanceUid, successor(present, instance));
+      return true;
+    }
+    if (!mayWrite(owners, instance)) return false;
     if (present && conflicts(present, brought.get(present.storedObjectId), instance)) return false;
+    owners.set(header.studyInstanceUid, owners.get(header.studyInstanceUid) ?? principalId);
     brought.set(storedObjectId, (brought.get(storedObjectId) ?? new Set()).add(principalId));
     standing.set(header.sopInstanceUid, successor(present, instance));
     return true;
   });
+}
+
+/**
+ * Whether the uploader may write the study: one that it began, or any with `uploads:replace`. Who only knows a study's
+ * UID could otherwise add to it, have an order of its own joined to it, and learn by that whose it is.
+ */
+export function mayWrite(
+  owners: ReadonlyMap<string, string | null>,
+  { header, principalId, mayReplace }: VerifiedInstance,
+): boolean {
+  const owner = owners.get(header.studyInstanceUid);
+  return owner === undefined || owner === principalId || mayReplace;
 }
 
 /**
@@ -59,9 +80,8 @@ export function admitted(
 function conflicts(
   present: Standing,
   uploaders: ReadonlySet<string> | undefined,
-  { header, storedObjectId, principalId, mayReplace }: VerifiedInstance,
+  { header, principalId, mayReplace }: VerifiedInstance,
 ): boolean {
-  if (present.storedObjectId === storedObjectId) return false;
   const isAnothers = uploaders !== undefined && !uploaders.has(principalId);
   return (
     (isAnothers && !mayReplace) ||

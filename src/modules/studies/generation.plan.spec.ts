@@ -38,6 +38,7 @@ class Index {
   rows: Row[] = [];
   readonly submissions: Submission[] = [];
   name: string | null = null;
+  private readonly creators = new Map<string, string>();
   readonly outcomes = new Map<string, Outcome>();
   private readonly uploaders = new Map<string, Set<string>>();
 
@@ -50,8 +51,9 @@ class Index {
     const instances = landings.map(verified);
     const contestants = contested(known, instances);
     const uploaders = new Map([...this.uploaders].filter(([object]) => contestants.includes(object)));
-    const welcome = admitted(known, uploaders, instances);
+    const welcome = admitted(known, uploaders, this.creators, instances);
     this.name ??= welcome[0]?.header.patientName ?? null;
+    if (welcome[0] && !this.creators.has(STUDY)) this.creators.set(STUDY, welcome[0].principalId);
     const study: StudyFacts = { ...NOBODY, patientName: this.name };
     const plan = new GenerationPlan(known, new Map(this.submission && [[STUDY, this.submission]]));
     for (const instance of welcome) plan.place(instance, study, 'series');
@@ -88,6 +90,7 @@ class Index {
     const outcome = plan.outcome(instance);
     this.outcomes.set(uploadId, !outcome ? 'refused' : outcome.duplicate ? 'duplicate' : 'new');
     if (!outcome) return;
+    if (outcome.duplicate) return; // equal bytes give no right over what they equal
     this.uploaders.set(storedObjectId, (this.uploaders.get(storedObjectId) ?? new Set()).add(principalId));
   }
 
@@ -138,18 +141,20 @@ function model(landings: Landing[]) {
   const outcomes: Record<string, Outcome> = {};
   let last = -Infinity;
   let name: string | null = null;
+  let creator: string | undefined;
   for (const landing of landings) {
     const { sop, principal, time } = landing;
     const object = objectOf(landing);
     const present = standing.get(sop);
     const own = uploaders.get(present ?? '')?.has(principal) ?? true;
-    if (present !== object && !own && !landing.mayReplace) {
+    creator ??= principal;
+    if (present !== object && !(own && principal === creator) && !landing.mayReplace) {
       outcomes[uploadOf(landing)] = 'refused';
       continue;
     }
-    uploaders.set(object, (uploaders.get(object) ?? new Set()).add(principal));
     outcomes[uploadOf(landing)] = present === object ? 'duplicate' : 'new';
     if (present === object) continue;
+    uploaders.set(object, (uploaders.get(object) ?? new Set()).add(principal));
     if (time > last + 5 * MINUTE) {
       generations.push({ ...generations.at(-1) });
       name = uploadOf(landing);
@@ -276,9 +281,9 @@ describe('instances in one batch', () => {
   it('of two studies under one UID are one and a conflict: which, their landing says', () => {
     const [first, second] = [verified(landing({})), verified(landing({ number: 1, bytes: 1 }))];
     const other = { ...second, header: header('9.9') };
-    expect(admitted(new Map(), new Map(), [other, first])).toEqual([first]);
+    expect(admitted(new Map(), new Map(), new Map(), [other, first])).toEqual([first]);
     const earlier = { ...other, landedAt: new Date(START - 1) };
-    expect(admitted(new Map(), new Map(), [first, earlier])).toEqual([earlier]);
+    expect(admitted(new Map(), new Map(), new Map(), [first, earlier])).toEqual([earlier]);
   });
 
   it('that landed at once stand in the order of their upload ids', () => {

@@ -100,7 +100,9 @@ export class GenerationPlan {
   private join(study: StudyFacts, landedAt: Date, header: DicomHeader): Submission {
     const present = this.latest.get(study.id) ?? this.submissions.get(study.id);
     const next = submissionFor(present, landedAt);
-    if (present && next.generation > present.generation)
+    // Only what says the same of whose study it is may speak for it; an instance of another patient is marked.
+    const isSamePatient = study.patientId === factsOf(header).patientId;
+    if (present && next.generation > present.generation && isSamePatient)
       this.restatements.set(study.id, { former: study, header });
     this.latest.set(study.id, next);
     this.joined.set(`${study.id} ${next.generation}`, { ...next, studyId: study.id });

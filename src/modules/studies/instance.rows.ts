@@ -69,7 +69,7 @@ export async function findUploaders(
   const rows = await tx.$queryRaw<{ storedObjectId: string; principalIds: string[] }[]>`
     SELECT stored_object_id AS "storedObjectId", array_agg(DISTINCT principal_id::text) AS "principalIds" FROM upload
     WHERE organization_id = ${organizationId}::uuid AND stored_object_id = ANY (${storedObjectIds}::uuid[])
-      AND state = 'registered'
+      AND state = 'registered' AND NOT duplicate
     GROUP BY 1`;
   return new Map(rows.map(({ storedObjectId, principalIds }) => [storedObjectId, new Set(principalIds)]));
 }

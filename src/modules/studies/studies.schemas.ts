@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { plainText } from '../../platform/http/validation.js';
 
 /** A DICOM UID (PS3.5 section 9.1). */
 export const uidSchema = z
@@ -10,8 +11,8 @@ export const listStudiesSchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   cursor: z.string().min(1).max(200).optional(),
   study_uid: uidSchema.optional(),
-  patient_id: z.string().min(1).max(64).optional().describe('PatientID, exactly as in the tags'),
-  accession_number: z.string().min(1).max(16).optional().describe('AccessionNumber, exactly as in the tags'),
+  patient_id: plainText(64).optional().describe('PatientID, exactly as in the tags'),
+  accession_number: plainText(64).optional().describe('AccessionNumber, exactly as in the tags'),
 });
 export type ListStudies = z.infer<typeof listStudiesSchema>;
 

@@ -62,6 +62,7 @@ export class StudyQueries {
     const { organizationId } = caller.principal;
     return this.database.readOrganization(organizationId, async (tx) => {
       const study = await this.find(tx, caller, studyUid);
+      caller.request.about = { resource: { type: 'Study', id: study.id }, studyRef: study.id };
       const newest = study.submissions[0];
       const submission = study.submissions.find(
         (each) => each.generation === (generation ?? newest?.generation),

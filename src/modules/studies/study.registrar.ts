@@ -13,11 +13,11 @@ import {
   type VerifiedVolume,
 } from '../uploads/registrar.js';
 import { rejection } from '../uploads/uploads.rules.js';
-import { admitted, contested } from './admission.js';
+import { admitted, contested, mayWrite } from './admission.js';
 import { findPresent, findUploaders, insertVersions, renew, supersede } from './instance.rows.js';
 import { GenerationPlan } from './generation.plan.js';
 import { compareAnew, restateStudies } from './restatement.rows.js';
-import { lockStudies, upsertSeries, upsertStudies } from './study.rows.js';
+import { findCreators, lockStudies, upsertSeries, upsertStudies } from './study.rows.js';
 import { SubmissionCloser } from './submission.closer.js';
 import { findSubmissions, hastenForClosedOrders, openSubmissions } from './submission.rows.js';
 
@@ -57,9 +57,10 @@ export class StudyRegistrar extends Registrar {
       instances.map(({ header }) => header.sopInstanceUid),
     );
     const uploaders = await findUploaders(tx, organizationId, contested(known, instances));
-    const welcome = admitted(known, uploaders, instances);
+    const creators = await findCreators(tx, organizationId, instances);
+    const welcome = admitted(known, uploaders, creators, instances);
     const welcomed = welcome.map(({ header }) => header);
-    const studies = await upsertStudies(tx, organizationId, welcomed, now);
+    const studies = await upsertStudies(tx, organizationId, welcome, now);
     const series = await upsertSeries(tx, organizationId, welcomed, studies);
     const submissions = await findSubmissions(
       tx,
@@ -81,7 +82,13 @@ export class StudyRegistrar extends Registrar {
     await insertVersions(tx, organizationId, plan.versions(), now);
 
     const placed = welcome.map((instance) => ({ ...instance, ...plan.outcome(instance)! }));
-    const orders = await this.findOrders(tx, organizationId, placed, now);
+    // Who may not write the study has brought nothing to it: no order of theirs is one of its.
+    const began = [...welcome]
+      .reverse()
+      .map(({ header, principalId }) => [header.studyInstanceUid, principalId] as const);
+    const owners = new Map([...began, ...creators]);
+    const writers = placed.filter((instance) => mayWrite(owners, instance));
+    const orders = await this.findOrders(tx, organizationId, writers, now);
     return instances.map((instance): Registration => {
       const outcome = plan.outcome(instance);
       if (!outcome) return { rejection: rejection('dicom.conflict') };

@@ -1,5 +1,6 @@
 import type { DicomHeader } from '../../formats/dicom/inspector.js';
 import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
+import type { VerifiedInstance } from '../uploads/registrar.js';
 import { newId } from '../../platform/database/id.js';
 
 /** Set-based reads and writes of study, series and instance rows: one statement each, whatever the batch. */
@@ -38,6 +39,19 @@ export async function lockStudies(
     FROM unnest(${uids}::text[]) WITH ORDINALITY AS u(uid, position) ORDER BY u.position`;
 }
 
+/** Who began each of the studies that exist, by UID; null where nobody knows any more. */
+export async function findCreators(
+  tx: SqlTransaction,
+  organizationId: string,
+  instances: VerifiedInstance[],
+): Promise<Map<string, string | null>> {
+  const uids = [...new Set(instances.map(({ header }) => header.studyInstanceUid))];
+  const rows = await tx.$queryRaw<{ uid: string; creator: string | null }[]>`
+    SELECT study_instance_uid AS uid, created_by_id AS creator FROM study
+    WHERE organization_id = ${organizationId}::uuid AND study_instance_uid = ANY (${uids}::text[])`;
+  return new Map(rows.map(({ uid, creator }) => [uid, creator]));
+}
+
 /**
  * The studies by UID, made where they are new. The first instance's attributes stand for the study; what it does not
  * say, a later one may.
@@ -45,23 +59,28 @@ export async function lockStudies(
 export async function upsertStudies(
   tx: SqlTransaction,
   organizationId: string,
-  headers: DicomHeader[],
+  instances: VerifiedInstance[],
   now: Date,
 ): Promise<Map<string, StudyFacts>> {
+  const headers = instances.map(({ header }) => header);
+  const creators = new Map(
+    [...instances].reverse().map(({ header, principalId }) => [header.studyInstanceUid, principalId]),
+  );
   const studies = firstBy(headers, ({ studyInstanceUid }) => studyInstanceUid);
   const column = (key: keyof DicomHeader) => studies.map((header) => text(header[key] as string | undefined));
   await tx.$executeRaw`
     INSERT INTO study (id, organization_id, study_instance_uid, patient_id, issuer_of_patient_id, patient_name,
                        patient_birth_date, patient_sex, accession_number, study_date, study_time, study_description,
-                       referring_physician_name, attributes, created_at, updated_at)
+                       referring_physician_name, created_by_id, attributes, created_at, updated_at)
     SELECT s.id, ${organizationId}::uuid, s.uid, s.patient_id, s.issuer, s.patient_name, s.birth_date, s.sex, s.accession,
-           s.study_date, s.study_time, s.description, s.referring, s.attributes, ${now}::timestamptz, ${now}::timestamptz
+           s.study_date, s.study_time, s.description, s.referring, s.created_by, s.attributes, ${now}::timestamptz, ${now}::timestamptz
     FROM unnest(${studies.map(() => newId())}::uuid[], ${column('studyInstanceUid')}::text[], ${column('patientId')}::text[],
                 ${column('issuerOfPatientId')}::text[], ${column('patientName')}::text[], ${column('patientBirthDate')}::text[],
                 ${column('patientSex')}::text[], ${column('accessionNumber')}::text[], ${column('studyDate')}::text[],
                 ${column('studyTime')}::text[], ${column('studyDescription')}::text[], ${column('referringPhysicianName')}::text[],
+                ${studies.map(({ studyInstanceUid }) => creators.get(studyInstanceUid)!)}::uuid[],
                 ${studies.map(({ studyInstanceUid }) => JSON.stringify(attributesOf(headers, studyInstanceUid)))}::jsonb[])
-         AS s(id, uid, patient_id, issuer, patient_name, birth_date, sex, accession, study_date, study_time, description, referring, attributes)
+         AS s(id, uid, patient_id, issuer, patient_name, birth_date, sex, accession, study_date, study_time, description, referring, created_by, attributes)
     ON CONFLICT (organization_id, study_instance_uid) DO UPDATE
       SET updated_at = excluded.updated_at, attributes = excluded.attributes || study.attributes`;
   const rows = await tx.$queryRaw<(StudyFacts & { uid: string })[]>`

@@ -26,6 +26,19 @@ export async function failOrders(
   return failed.map(({ id }) => id);
 }
 
+/** Whether metadata that came with an object that landed then still counts: a closed order takes none. */
+export async function takesSidecar(
+  tx: SqlTransaction,
+  organizationId: string,
+  orderId: string,
+  landedAt: Date,
+): Promise<boolean> {
+  const [order] = await tx.$queryRaw<{ taken: boolean }[]>`
+    SELECT closed_at IS NULL OR closed_at > ${landedAt}::timestamptz AS taken FROM "order"
+    WHERE organization_id = ${organizationId}::uuid AND id = ${orderId}::uuid`;
+  return order?.taken ?? false;
+}
+
 /** The orders something was registered for have not failed, whatever was said before. */
 export async function reviveOrders(
   tx: SqlTransaction,

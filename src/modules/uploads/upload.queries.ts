@@ -30,7 +30,7 @@ export class UploadQueries {
   /** @throws not_found */
   read(caller: Caller, id: string): Promise<UploadView> {
     return this.database.readOrganization(caller.principal.organizationId, async (tx) =>
-      this.view(tx, await this.find(tx, caller, 'uploads:read', id)),
+      this.view(tx, caller, await this.find(tx, caller, 'uploads:read', id)),
     );
   }
 
@@ -53,7 +53,7 @@ export class UploadQueries {
           detail: { state: upload.state },
         }),
       );
-      return { landed, view: await this.view(tx, upload) };
+      return { landed, view: await this.view(tx, caller, upload) };
     });
     await this.landing.queueVerification(witnessOf(caller), landed);
     return view;
@@ -67,6 +67,7 @@ export class UploadQueries {
     const { organizationId } = caller.principal;
     const key = await this.database.withOrganization(organizationId, async (tx) => {
       const upload = await this.find(tx, caller, 'uploads:download', id);
+      if (upload.surface === 'results') throw notFound(); // a report has a scope and a way of its own
       if (!upload.storedObjectId || upload.state !== 'registered') throw notFound();
       const object = await tx.storedObject.findFirst({
         where: { organizationId, id: upload.storedObjectId, purgingAt: null },
@@ -95,7 +96,7 @@ export class UploadQueries {
     return upload;
   }
 
-  private async view(tx: Transaction, upload: UploadRow): Promise<UploadView> {
+  private async view(tx: Transaction, caller: Caller, upload: UploadRow): Promise<UploadView> {
     const { organizationId, id, storedObjectId } = upload;
     const whereabouts: Whereabouts = {};
     if (upload.state === 'registered' && storedObjectId) {
@@ -109,7 +110,12 @@ export class UploadQueries {
           seriesInstanceUid: instance.series.seriesInstanceUid,
         };
       const first = await tx.upload.findFirst({
-        where: { organizationId, storedObjectId, state: 'registered' },
+        where: {
+          AND: [
+            accessibleBy(caller.ability, 'uploads:read').ofType('Upload'), // whose else they are, a caller does not learn
+            { organizationId, storedObjectId, state: 'registered' },
+          ],
+        },
         orderBy: [{ registeredAt: 'asc' }, { id: 'asc' }],
         select: { id: true },
       });

@@ -6,8 +6,8 @@ declare module '../audit/audit.events.js' {
     'uploads:complete': { state: string };
     'uploads:download': Record<string, never>;
     'uploads:verify': { size: number; attempt: number };
-    /** `entries`: how many an archive brought. */
-    'uploads:register': { duplicate: boolean; entries?: number };
+    /** Of an archive: how many entries it brought, and whether metadata of its order with them. */
+    'uploads:register': { duplicate: boolean; entries?: number; metadata?: boolean };
     'uploads:reject': { rule: string };
     'uploads:expire': { count: number };
     'uploads:purge': { count: number };

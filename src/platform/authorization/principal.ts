@@ -16,6 +16,8 @@ export interface RequestInfo {
   traceId?: string;
   ip?: string;
   userAgent?: string;
+  /** What the request turned out to be about, for the ledger: ids of our own, noted by whoever found the row. */
+  about?: { resource?: { type: string; id: string }; studyRef?: string };
 }
 
 /** What a valid credential says, before anybody looked whether its principal is still welcome. */

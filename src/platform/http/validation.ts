@@ -22,6 +22,6 @@ export const plainText = (maximum: number) =>
     .min(1, 'must not be empty')
     .max(maximum, `must be at most ${maximum} characters`)
     .regex(
-      /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]*$/u,
+      /^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*$/u,
       'must not contain control characters',
     );

@@ -56,7 +56,7 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     request.context.basic = basic;
     const header = request.headers.authorization;
     if (header === undefined) throw credentialRequired(basic);
-    const byBasic = basic && /^basic(?: |$)/i.test(header);
+    const byBasic = basic && !isForeignPage(request) && /^basic(?: |$)/i.test(header);
     const shown = byBasic ? header : bearerOf(header);
     const digest = sha256(shown).toString('base64'); // a token has no blank in it: no Basic header is one
     const credential =
@@ -90,6 +90,10 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     throw invalidToken();
   }
 }
+
+/** A browser that remembers Basic credentials sends them with whatever another site's page asks for (Fetch Metadata). */
+const isForeignPage = ({ headers }: FastifyRequest): boolean =>
+  ['cross-site', 'same-site'].includes(String(headers['sec-fetch-site']));
 
 /** Errors of jsonwebtoken that judge the token itself. */
 const REFUSALS = new Set(['JsonWebTokenError', 'TokenExpiredError', 'NotBeforeError']);

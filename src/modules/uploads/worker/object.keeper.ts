@@ -45,13 +45,8 @@ export async function keepObjects(
   const winners = new Set(ordered.filter(({ id }) => won.has(id)).map(({ uploadId }) => uploadId));
   await settleCopies(tx, organizationId, all, winners, now);
 
-  // Plain bytea, no decode(): a function that is not leakproof may not run before row-level security, and would cost
-  // the index. Shared lock: a purge that is about to mark one of them waits, and then sees the new reference.
-  const living = await tx.$queryRaw<{ id: string; digest: string }[]>`
-    SELECT id, encode(sha256, 'hex') AS digest FROM stored_object
-    WHERE organization_id = ${organizationId}::uuid AND purging_at IS NULL
-      AND sha256 = ANY (${ordered.map(({ sha256 }) => sha256)}::bytea[])
-    ORDER BY sha256 FOR SHARE`;
+  const own = ordered.map(({ id, sha256 }) => ({ id, digest: sha256.toString('hex') }));
+  const living = won.size === own.length ? own : await findLiving(tx, organizationId, ordered);
   const byDigest = new Map(living.map(({ id, digest }) => [digest, id]));
   // A purge marked equal content after our insert had found it: the next try keeps its own copy.
   if (byDigest.size !== ordered.length) throw unavailable(new Error('equal content is being purged'));
@@ -61,6 +56,22 @@ export async function keepObjects(
       return [uploadId, { id, existed: !winners.has(uploadId) }];
     }),
   );
+}
+
+/**
+ * Plain bytea, no decode(): a function that is not leakproof may not run before row-level security, and would cost the
+ * index. Shared lock: a purge that is about to mark one of them waits, and then sees the new reference.
+ */
+function findLiving(
+  tx: SqlTransaction,
+  organizationId: string,
+  contents: Candidate[],
+): Promise<{ id: string; digest: string }[]> {
+  return tx.$queryRaw`
+    SELECT id, encode(sha256, 'hex') AS digest FROM stored_object
+    WHERE organization_id = ${organizationId}::uuid AND purging_at IS NULL
+      AND sha256 = ANY (${contents.map(({ sha256 }) => sha256)}::bytea[])
+    ORDER BY sha256 FOR SHARE`;
 }
 
 function candidatesOf({ uploadId, copy, outcome }: AcceptedVerdict): Candidate[] {

@@ -8,7 +8,7 @@ import {
 import { Clock } from '../../../platform/clock/clock.js';
 import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
-import { DatabaseService } from '../../../platform/database/database.service.js';
+import { DatabaseService, type Transaction } from '../../../platform/database/database.service.js';
 import { Leadership } from '../../../platform/database/leadership.js';
 import { ledgerOldestSeconds, ledgerParked, ledgerRecords } from '../../../platform/health/metrics.js';
 import { IDEMPOTENCY_LIFETIME_MS } from '../../../platform/http/idempotency.js';
@@ -78,12 +78,16 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** One whole pass. The steps are independent: one that fails keeps no other from running. */
   async run(): Promise<void> {
+    let noticed: Noticed | undefined;
     await this.attempt('staging', async () => {
-      // Only after a whole sweep, and as of its beginning: what lay in staging by then has landed.
-      const noticed = await this.sweep.run();
-      await this.expireOverdue(noticed);
-      await this.registrar.closeDue(noticed);
+      noticed = await this.sweep.run();
     });
+    if (noticed) {
+      // Only after a whole sweep, and as of its beginning: what lay in staging by then has landed.
+      const known = noticed;
+      await this.attempt('closing', () => this.registrar.closeDue(known));
+      await this.attempt('expiry', () => this.expireOverdue(known));
+    }
     await this.attempt('stalled', () => this.requeueStalled());
     await this.attempt('purge', () => this.purge.run());
     await this.attempt('summary', () => this.summarize());
@@ -117,24 +121,29 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
       SELECT * FROM reconcile_overdue(${new Date(now.getTime() - EXPIRY_GRACE_MS)}::timestamptz, ${BATCH}::int)`;
     const sure = rows.filter(({ organization_id }) => !except.has(organization_id));
     for (const [organizationId, ids] of idsByOrganization(sure))
-      await this.database.withOrganization(organizationId, async (tx) => {
-        const expired = await expire(tx, organizationId, ids, now);
-        const orderIds = expired.flatMap(({ orderId }) => orderId ?? []);
-        const failed = await failOrders(tx, organizationId, orderIds, now);
-        await this.outbox.emit(
-          tx,
-          organizationId,
-          failed.map((order_id) => ({ type: 'order.failed', data: { order_id } })),
-        );
-        if (expired.length > 0)
-          await this.audit.record<'uploads:expire'>(tx, {
-            organizationId,
-            actor: SYSTEM,
-            action: 'uploads:expire',
-            outcome: 'success',
-            detail: { count: expired.length },
-          });
-      });
+      // One tenant's trouble is not the others'.
+      await this.attempt('expiry', () =>
+        this.database.withOrganization(organizationId, (tx) => this.expireOf(tx, organizationId, ids, now)),
+      );
+  }
+
+  private async expireOf(tx: Transaction, organizationId: string, ids: string[], now: Date): Promise<void> {
+    const expired = await expire(tx, organizationId, ids, now);
+    if (expired.length === 0) return;
+    const orderIds = expired.flatMap(({ orderId }) => orderId ?? []);
+    const failed = await failOrders(tx, organizationId, orderIds, now);
+    await this.outbox.emit(
+      tx,
+      organizationId,
+      failed.map((order_id) => ({ type: 'order.failed', data: { order_id } })),
+    );
+    await this.audit.record<'uploads:expire'>(tx, {
+      organizationId,
+      actor: SYSTEM,
+      action: 'uploads:expire',
+      outcome: 'success',
+      detail: { count: expired.length },
+    });
   }
 
   private async requeueStalled(): Promise<void> {

@@ -7,13 +7,15 @@ import type { AcceptedVerdict, Verdict } from './content.js';
 export interface Settled {
   registered: (Registered & { verdict: Verdict })[];
   rejected: { verdict: Verdict; uploadId: string; rejection: Rejection; storedObjectId?: string }[];
+  /** Archives whose sidecar became metadata of their order. */
+  accompanied: Set<string>;
 }
 
 /** The events of a settlement. An archive has one for all its entries, and one more for each that was refused. */
 export function eventsOf(
   organizationId: string,
   verified: AcceptedVerdict[],
-  { registered, rejected }: Settled,
+  { registered, rejected, accompanied }: Settled,
 ): AuditEntry[] {
   const event = (
     { origin }: Verdict,
@@ -44,7 +46,11 @@ export function eventsOf(
         event(verdict, uploadId, {
           action: 'uploads:register',
           ...(studyId && { studyRef: studyId }),
-          detail: { duplicate, ...(entries.has(uploadId) && { entries: entries.get(uploadId)! }) },
+          detail: {
+            duplicate,
+            ...(entries.has(uploadId) && { entries: entries.get(uploadId)! }),
+            ...(accompanied.has(uploadId) && { metadata: true }),
+          },
         }),
       ),
     ...rejected.map(({ verdict, uploadId, rejection }) =>

@@ -7,7 +7,7 @@ import { uploadsSettled } from '../../../platform/health/metrics.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { type OutboxEntry, OutboxService } from '../../events/outbox.service.js';
 import { OverlaysService } from '../../metadata/overlays.service.js';
-import { failOrders, reviveOrders } from '../order-outcome.js';
+import { failOrders, reviveOrders, takesSidecar } from '../order-outcome.js';
 import { type KeptUpload, Registrar, type Registration, type SurfaceListener } from '../registrar.js';
 import { insertEntries } from '../upload.issue.js';
 import { describeArchives, register, reject, verify } from '../upload.ledger.js';
@@ -85,7 +85,7 @@ export class SettlementService {
     verified: AcceptedVerdict[],
     kept: Map<string, KeptObject>,
   ): Promise<Settled> {
-    const settled: Settled = { registered: [], rejected: [] };
+    const settled: Settled = { registered: [], rejected: [], accompanied: new Set() };
     const orders = new Map<string, string>();
     const note = (
       verdict: Verdict,
@@ -142,9 +142,11 @@ export class SettlementService {
       const orderId = orders.get(verdict.uploadId) ?? verdict.copy.orderId;
       const opaque =
         content.kind === 'zip' ? content.entries.filter((entry) => entry.content.kind !== 'dicom') : [];
-      for (const { uploadId } of [verdict, ...opaque]) note(verdict, uploadId, { orderId });
-      if (content.kind === 'zip' && content.sidecar && orderId)
-        await this.overlays.accompany(tx, organizationId, orderId, content.sidecar);
+      for (const kept of [verdict, ...opaque]) note(verdict, kept.uploadId, { orderId });
+      if (content.kind !== 'zip' || !content.sidecar || !orderId) continue;
+      if (!(await takesSidecar(tx, organizationId, orderId, verdict.copy.landedAt))) continue;
+      await this.overlays.accompany(tx, organizationId, orderId, content.sidecar);
+      settled.accompanied.add(uploadId);
     }
     return settled;
   }

@@ -10,13 +10,17 @@ import {
   PLATFORM_ORGANIZATION,
 } from '../../src/modules/audit/audit.events.js';
 import { AuditService } from '../../src/modules/audit/audit.service.js';
+import { BUILT_IN_ROLES } from '../../src/modules/access/built-in-roles.js';
+import { newUid } from '../../src/demo/phantom.js';
 import { DatabaseService } from '../../src/platform/database/database.service.js';
 import { newId } from '../../src/platform/database/id.js';
 import type { Route } from '../../src/platform/http/route-table.js';
 import { type Answer, basic, Client, eventually, put, tokenFor } from '../support/client.js';
 import { ctInstance } from '../support/dicom-files.js';
 import { createExam, examBody, uploadExam } from '../support/exam.js';
+import { Hospital } from '../support/hospital.js';
 import { createWorld, type Tenant, type World } from '../support/world.js';
+import { created, ingestionCalls, STORAGE_EVENTS_SECRET } from './ingestion-calls.js';
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const GRANT = 'grant_type=client_credentials';
@@ -30,7 +34,8 @@ let client: Client;
 let anonymous: Client;
 
 beforeAll(async () => {
-  world = await createWorld({ ...UNLIMITED, RECONCILE_INTERVAL_MS: '300' });
+  // No reconciler: an upload lands when somebody says so, and its event is theirs.
+  world = await createWorld({ ...UNLIMITED, RECONCILE_INTERVAL_MS: '3600000', STORAGE_EVENTS_SECRET });
   await world.startWorker();
   tenant = await world.newTenant();
   client = new Client(world.baseUrl, tenant.apiKey);
@@ -165,6 +170,13 @@ const CALLS: Record<string, { success: Call; failure: Call }> = {
   },
 };
 
+const INGESTION = ingestionCalls(
+  () => new Hospital(world.baseUrl, tenant.apiKey),
+  () => anonymous,
+);
+for (const [name, { success, failure }] of Object.entries(INGESTION))
+  CALLS[name] = { success: (_, by) => success(by), failure: (_, by) => failure(by) };
+
 /** Under a fault of the database that leaves the ledger alone. */
 async function broken(call: () => Promise<Answer>): Promise<Answer> {
   await world.admin.query('ALTER TABLE stored_object RENAME TO hidden_object');
@@ -189,17 +201,21 @@ describe('every audited route', () => {
     expect(answer.status).toBeLessThan(400);
     const [method, path] = name.split(' ') as [string, string];
     const { operation } = routeOf(method, path);
-    const own = (await eventsOf(answer)).filter(({ action }) => action === operation.name);
+    const isBucket = path === '/internal/storage-events'; // what it tells of is what happens
+    const action = isBucket ? 'uploads:land' : operation.name;
+    const own = (await eventsOf(answer)).filter((event) => event.action === action);
     expect(own).toHaveLength(1);
     expect(own[0]).toMatchObject({
       organization_id: tenant.organizationId,
       outcome: 'success',
-      resource_type: operation.subject,
-      actor_kind:
-        path.startsWith('/share') || path.startsWith('/viewer')
+      // A delivery is a right on an order; what it makes is a result.
+      resource_type: action === 'results:deliver' ? 'Result' : operation.subject,
+      actor_kind: isBucket
+        ? 'system'
+        : path.startsWith('/share') || path.startsWith('/viewer')
           ? 'share_link'
           : expect.stringMatching(/^(client|api_key)$/),
-      actor_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      actor_id: isBucket ? 'bucket' : expect.stringMatching(/^[0-9a-f-]{36}$/),
       ip: expect.stringMatching(/127\.0\.0\.1$/),
       trace_id: answer.headers.get('traceparent')!.split('-')[1],
     });
@@ -218,7 +234,8 @@ describe('every audited route', () => {
       outcome: answer.status === 401 ? 'denied' : 'failure',
       detail: { status: answer.status, code: expect.stringMatching(/^[a-z_]+$/) },
     });
-    const known = !path.startsWith('/auth') && !path.startsWith('/oauth2') && name !== 'GET /test-token';
+    const known =
+      !['/auth', '/oauth2', '/internal'].some((part) => path.startsWith(part)) && name !== 'GET /test-token';
     const knownLink = name === 'GET /share/:token/files/:id';
     const anybody = path.startsWith('/share') || path.startsWith('/viewer');
     expect(events[0]!.organization_id).toBe(
@@ -231,7 +248,11 @@ describe('every audited route', () => {
 
   const closed = (): Route[] => audited().filter((route) => !route.public);
   const ask = (by: Client, { method, path }: Route): Promise<Answer> =>
-    by.call(method, path.replace(':id', newId()), method === 'POST' ? {} : undefined);
+    by.call(
+      method,
+      path.replace(':id', newId()).replace(':uid', newUid()),
+      ['POST', 'PATCH'].includes(method) ? {} : undefined,
+    );
 
   it('without a credential: denied, in the platform’s ledger', async () => {
     for (const route of closed()) {
@@ -263,9 +284,9 @@ describe('every audited route', () => {
         const refused = closed().filter(({ operation }) =>
           role === 'owner'
             ? operation.scope
-            : !['exams:list', 'exams:read', 'account:read', 'tokens:inspect'].includes(operation.name),
+            : !BUILT_IN_ROLES.reader!.some(({ operations }) => operations.includes(operation.name)),
         );
-        expect(refused.length).toBeGreaterThanOrEqual(6);
+        expect(refused.length).toBeGreaterThanOrEqual(12);
         for (const route of refused) {
           const answer = await ask(by, route);
           expect({ route: nameOf(route), status: answer.status }).toEqual({
@@ -287,6 +308,48 @@ describe('every audited route', () => {
     }
   });
 
+  it('names the order that was asked for, wherever it stood, and never a study', async () => {
+    const [order, uid] = [newId(), newUid()];
+    const answers: [Answer, object][] = [
+      [
+        await client.get(`/status?order_id=${order.toUpperCase()}`),
+        { resource_type: 'Order', resource_id: order },
+      ],
+      [await client.get(`/upload?order_id=${order}`), { resource_type: 'Order', resource_id: order }],
+      [await client.post('/upload', { order_id: order }), { resource_type: 'Order', resource_id: order }],
+      [await client.get('/upload?order_id=Zebulon'), { resource_type: 'Upload', resource_id: null }],
+      [await client.get(`/status?study_uid=${uid}`), { resource_type: 'Order', resource_id: null }],
+      [
+        await client.get(`/status?order_id=${order}&order_id=Zebulon`),
+        { resource_type: 'Order', resource_id: null },
+      ],
+      [await client.get(`/studies/${uid}`), { resource_type: 'Study', resource_id: null }],
+      [await client.get(`/uploads/${order}`), { resource_type: 'Upload', resource_id: order }],
+    ];
+    for (const [answer, resource] of answers) {
+      const [event] = await eventsOf(answer);
+      expect(event).toMatchObject({ outcome: 'failure', ...resource });
+      expect(JSON.stringify(event)).not.toMatch(new RegExp(`${uid}|Zebulon`));
+    }
+  });
+
+  it('is told of what was read of an order in a list or a report', async () => {
+    const order = await new Hospital(world.baseUrl, tenant.apiKey).newOrder();
+    for (const path of [
+      `/status?order_id=${order}`,
+      `/failure-report?order_id=${order}`,
+      `/results?order_id=${order}`,
+    ])
+      expect(await eventsOf(await client.get(path))).toEqual([
+        expect.objectContaining({
+          outcome: 'success',
+          resource_type: 'Order',
+          resource_id: order,
+          detail: {},
+        }),
+      ]);
+  });
+
   it('with a body that cannot be read: a failure all the same', async () => {
     const answer = await client.post('/api/v1/exams', '{"name":');
     expect(await eventsOf(answer)).toEqual([
@@ -300,9 +363,11 @@ describe('every audited route', () => {
 });
 
 describe('when the ledger cannot be written', () => {
+  const TABLES = ['exam', 'slot', 'upload', 'share_link', 'order', 'order_overlay', 'result', 'outbox_event', 'idempotency_key',
+    'audit_event']; // prettier-ignore
   const everything = async (): Promise<object> => {
     const counts: Record<string, unknown> = {};
-    for (const table of ['exam', 'slot', 'upload', 'share_link', 'idempotency_key', 'audit_event']) {
+    for (const table of TABLES) {
       const { rows } = await world.admin.query<{ rows: string; digest: string }>(
         `SELECT count(*) AS rows, md5(string_agg(t::text, '' ORDER BY t::text)) AS digest FROM "${table}" t
          WHERE organization_id = $1`,
@@ -330,6 +395,13 @@ describe('when the ledger cannot be written', () => {
     const { id, token, upload } = await sharedExam();
     const locked = await sharedExam('correct horse');
     const open = await confirmable();
+    const hospital = new Hospital(world.baseUrl, tenant.apiKey);
+    const [order, study] = [await hospital.newOrder(), newUid()];
+    const single = await hospital.deliver(ctInstance({ StudyInstanceUID: study }), `?order_id=${order}`);
+    const landed = await hospital.issue();
+    await put(landed.url, ctInstance());
+    const delivered = await hospital.post(`/results?order_id=${order}`, { finding: 'none' });
+    expect(delivered.status).toBe(201);
     await client.get('/api/v1/exams'); // its credential is known: what fails below is the ledger
     const before = await everything();
     await world.admin.query(fault);
@@ -365,6 +437,35 @@ describe('when the ledger cannot be written', () => {
         ['no token', await anonymous.get('/api/v1/exams')],
         ['unknown exam', await client.get(`/api/v1/exams/${newId()}`)],
         ['bad body', await client.post('/api/v1/exams', {})],
+        ['order', await client.post('/new-order', { PatientID: 'P-1' }, { 'idempotency-key': randomUUID() })],
+        ['order by GET', await client.get('/new-order')],
+        ['metadata', await hospital.patch(`study_uid=${study}`, { PatientName: 'Juan' })],
+        ['close', await client.post(`/orders/${order}/close`)],
+        ['upload', await client.get(`/upload?order_id=${order}`)],
+        ['upload by POST', await client.post('/upload', {})],
+        ['complete', await client.post(`/uploads/${landed.uploadId}/complete`)],
+        ['what became of it', await client.get(`/uploads/${single.id}`)],
+        ['bytes', await client.get(`/uploads/${single.id}/download`)],
+        ['status', await client.get(`/status?order_id=${order}`)],
+        ['orders', await client.get('/orders')],
+        ['order detail', await client.get(`/orders/${order}`)],
+        ['orders of a study', await client.get(`/orderId?study_uid=${study}`)],
+        ['failures', await client.get(`/failure-report?order_id=${order}`)],
+        ['studies', await client.get('/studies')],
+        ['study', await client.get(`/studies/${study}`)],
+        ['events', await client.get('/api/v1/events')],
+        ['result', await client.post(`/results?order_id=${order}`, { finding: 'two' })],
+        ['results', await client.get(`/results?order_id=${order}`)],
+        ['reports', await client.get('/reports')],
+        ['acknowledge', await client.post('/reports', { result_ids: [delivered.body.result_id] })],
+        [
+          'notification',
+          await anonymous.post('/internal/storage-events', created(landed.key), {
+            authorization: `Bearer ${STORAGE_EVENTS_SECRET}`,
+          }),
+        ],
+        ['unknown order', await client.get(`/status?order_id=${newId()}`)],
+        ['nobody', await anonymous.get(`/studies/${study}`)],
       ];
       expect(answers.map(([name, { status }]) => [name, status])).toEqual(
         answers.map(([name]) => [name, 503]),

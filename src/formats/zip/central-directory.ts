@@ -62,7 +62,7 @@ function judge(found: Entry, number: number): ZipEntry {
   const name = getFileNameLowLevel(flags, rawName, found.extraFields, true);
   // Info-ZIP's Unicode Path may name another file than the header; whoever unpacks may follow either.
   const plainName = getFileNameLowLevel(flags, rawName, [], true);
-  if (!isSafePath(name) || !isSafePath(plainName)) throw refuse('zip.path');
+  if (!isSafePath(name, rawName) || !isSafePath(plainName, rawName)) throw refuse('zip.path');
   if (LINKS_AND_DEVICES.has((found.externalFileAttributes >>> 16) & FILE_TYPE)) throw refuse('zip.link');
   const { compressedSize: compressedBytes, uncompressedSize: size } = found;
   const isDirectory = name.endsWith('/');

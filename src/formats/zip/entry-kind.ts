@@ -1,6 +1,6 @@
 import { sniff } from '../sniff/sniff.js';
 import type { ZipEntry } from './entry.js';
-import { pathParts } from './entry-path.js';
+import { isFolderIcon, pathParts } from './entry-path.js';
 
 /** Why an entry is not looked at, or not taken. */
 export type SkipReason = 'directory' | 'hidden' | 'dicomdir' | 'archive' | 'other';
@@ -32,7 +32,8 @@ export function kindByName(entry: Pick<ZipEntry, 'name' | 'isDirectory'>): Named
   if (entry.isDirectory) return 'directory';
   const parts = pathParts(entry.name);
   const base = parts.at(-1) ?? '';
-  if (parts.some((part) => part.startsWith('.') || part === '__MACOSX')) return 'hidden';
+  if (parts.some((part) => part.startsWith('.') || part === '__MACOSX') || isFolderIcon(base))
+    return 'hidden';
   if (base.toUpperCase() === 'DICOMDIR') return 'dicomdir';
   if (parts.length === 1 && base === SIDECAR) return 'sidecar';
   const lower = base.toLowerCase();

@@ -1,6 +1,23 @@
-/** Whether a name is a relative path that stays where it is put, on every system (CWE-22). */
-export function isSafePath(name: string): boolean {
-  if (name === '' || name.includes('\\') || name.includes('\0')) return false;
+/**
+ * Control characters (C0, DEL, C1) rewrite the terminal of whoever lists the names; bidirectional embeddings, overrides
+ * and isolates make a name look like another one (Unicode TR 36 section 3.8, CVE-2021-42574).
+ */
+const DECEPTIVE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
+const CONTROL_BYTE = /[\u0000-\u001f\u007f]/;
+
+/** In which macOS keeps the icon of a folder: the carriage return, a note in code page 437, means no harm. */
+const FOLDER_ICON = /(^|\/)(?:\._)?Icon[\r♪]$/;
+
+export const isFolderIcon = (name: string): boolean => FOLDER_ICON.test(name);
+
+/**
+ * Whether a name is a relative path that stays where it is put, on every system (CWE-22), and is what it looks like.
+ * @param rawName its bytes: where they are read as code page 437, control characters have glyphs.
+ */
+export function isSafePath(name: string, rawName: Buffer): boolean {
+  if (DECEPTIVE.test(name.replace(FOLDER_ICON, ''))) return false;
+  if (CONTROL_BYTE.test(rawName.toString('latin1').replace(FOLDER_ICON, ''))) return false;
+  if (name === '' || name.includes('\\')) return false;
   if (name.startsWith('/') || /^[a-z]:/i.test(name)) return false;
   return !name.split('/').includes('..');
 }

@@ -7,7 +7,7 @@ export const ZIP_RULES = {
     'The file is not a readable ZIP archive, or uses a feature of the format that is not accepted.',
   'zip.encrypted': 'An entry of the archive is encrypted.',
   'zip.path':
-    'The name of an entry is not a relative path: absolute, with "..", a backslash, a drive or a NUL.',
+    'The name of an entry is not a relative path (absolute, with "..", a backslash or a drive), or has control characters.',
   'zip.link': 'An entry of the archive is a link, a device or a socket.',
   'zip.duplicate': 'Two entries of the archive have one name.',
   'zip.overlap': 'Two entries of the archive share bytes, or an entry reaches into the directory.',

@@ -4,7 +4,7 @@ import { rate, startProduct, timed, times } from './stack.mjs';
 import { ctStudy } from './study.mjs';
 
 const INSTANCES = Number(process.env.BENCH_INSTANCES ?? 500);
-const POLL_MS = 25;
+const POLL_MS = 50;
 const LIMIT_MS = 120_000;
 
 /**

@@ -210,6 +210,7 @@ describe('functions that act as their owner', () => {
     );
     expect(returned.map(({ column }) => column)).toEqual([
       'attempt',
+      'closes_at',
       'id',
       'key',
       'key_id',

@@ -78,17 +78,19 @@ describe('the same SOPInstanceUID', () => {
     expect((await scene.upload(first)).state).toBe('registered');
   });
 
-  it('with the same bytes is another uploader’s duplicate; whoever sent them may replace them', async () => {
+  it('with the same bytes is another uploader’s duplicate, and gives no right over them', async () => {
     const bytes = study.bytes('a');
     const principal = newId();
-    await scene.send(bytes, 0);
+    const first = await scene.send(bytes, 0);
     const duplicate = await scene.send(bytes, SECOND, { principal });
     expect(await scene.upload(duplicate)).toMatchObject({ state: 'registered', duplicate: true });
-    const replacement = await scene.send(study.bytes('a'), 2 * SECOND, { principal });
-    expect(await scene.shown(study, 1)).toEqual({ a: replacement });
+    await expectQuarantined(await scene.send(study.bytes('a'), 2 * SECOND, { principal }));
+    expect(await scene.shown(study, 1)).toEqual({ a: first });
+    const own = await scene.send(study.bytes('a'), 3 * SECOND);
+    expect(await scene.shown(study, 1)).toEqual({ a: own }); // nor does it take anybody's away
   });
 
-  it('in the same transaction: who sent the same bytes may replace them there too', async () => {
+  it('in the same transaction: who sent the same bytes may not replace them there either', async () => {
     const bytes = study.bytes('a');
     const principal = newId();
     const uploads = [
@@ -98,8 +100,20 @@ describe('the same SOPInstanceUID', () => {
       await scene.land(study.bytes('a'), 3 * SECOND, { principal: newId() }),
     ];
     await scene.verifyTogether(...uploads);
-    expect(await scene.shown(study, 1)).toEqual({ a: uploads[2] });
+    expect(Object.keys(await scene.shown(study, 1))).toEqual(['a']);
+    await expectQuarantined(uploads[2]!);
     await expectQuarantined(uploads[3]!);
+    expect(await wrong()).toEqual([]);
+  });
+
+  it('is not all: no other instance either may come into a study that somebody else began', async () => {
+    const first = await scene.send(study.bytes('a'), 0);
+    await expectQuarantined(await scene.send(study.bytes('b'), SECOND, { principal: newId() }));
+    await expectQuarantined(
+      await scene.send(study.bytes('c'), 20 * MINUTE, { principal: newId(), exam: true }),
+    );
+    const welcome = await scene.send(study.bytes('d'), 2 * SECOND, { principal: newId(), mayReplace: true });
+    expect(await scene.shown(study, 1)).toEqual({ a: first, d: welcome });
     expect(await wrong()).toEqual([]);
   });
 

@@ -20,7 +20,7 @@ export const UPLOAD_RULES = {
     'Objects of this kind are not accepted here. A NIfTI file comes in a ZIP, together with its .bval and .bvec.',
   'object.missing': 'The object vanished from the bucket before it could be verified.',
   'dicom.conflict':
-    'An instance with this SOPInstanceUID exists: of another patient, study, series or SOP class, or with other bytes from another uploader.',
+    'The SOPInstanceUID stands for another patient, study, series or SOP class, or the study or instance is another uploader’s.',
 } as const;
 
 export const rejection = (rule: keyof typeof UPLOAD_RULES): Rejection => ({

@@ -53,7 +53,7 @@ const operations = (): [string, Described][] =>
 describe('the OpenAPI document', () => {
   it('is a valid one, of version 3.1', async () => {
     const validator = new Validator();
-    const { valid, errors } = await validator.validate(structuredClone(document) as object);
+    const { valid, errors } = await validator.validate({ ...document });
     expect({ valid, errors, version: validator.version }).toEqual({ valid: true, version: '3.1' });
   });
 

@@ -86,7 +86,7 @@ export class Incarnation {
     const registrar = new StudyRegistrar(closer, outbox, clock);
     const overlays = new OverlaysService(clock);
     this.settlement = new SettlementService(database, audit, outbox, overlays, registrar, [], clock);
-    const reader = new ContentReader(storage, new ArchiveReader(database, storage));
+    const reader = new ContentReader(storage, new ArchiveReader(database, storage, clock));
     this.verifier = new VerifyService(database, storage, reader, this.settlement, clock);
     this.landing = new LandingService(storage, database, audit, enqueuer, clock);
     this.purge = new PurgeService(world.config, database, storage, audit, clock);

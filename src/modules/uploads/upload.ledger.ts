@@ -125,6 +125,20 @@ export async function recordArchive(
   return noted > 0;
 }
 
+/** Notes that a copy is still being read, so that its age says nothing. False when it was given up. */
+export async function renewCopy(
+  tx: SqlTransaction,
+  organizationId: string,
+  { uploadId, attempt }: Pick<Claim, 'uploadId' | 'attempt'>,
+  now: Date,
+): Promise<boolean> {
+  const renewed = await tx.$executeRaw`
+    UPDATE object_copy SET created_at = ${now}::timestamptz
+    WHERE organization_id = ${organizationId}::uuid AND upload_id = ${uploadId}::uuid AND attempt = ${attempt}::int
+      AND abandoned_at IS NULL`;
+  return renewed > 0;
+}
+
 /** `landed` -> `verified`, for attempts whose copy the sweeper has not given up. */
 export async function verify(
   tx: SqlTransaction,
@@ -257,4 +271,16 @@ export async function countFailure(
     WHERE organization_id = ${organizationId}::uuid AND id = ${uploadId}::uuid AND state IN ('landed', 'verified')
     RETURNING failures`;
   return row;
+}
+
+/** Takes back a failure that was counted before it was known. */
+export async function uncountFailure(
+  tx: SqlTransaction,
+  organizationId: string,
+  uploadId: string,
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE upload SET failures = failures - 1
+    WHERE organization_id = ${organizationId}::uuid AND id = ${uploadId}::uuid AND state IN ('landed', 'verified')
+      AND failures > 0`;
 }

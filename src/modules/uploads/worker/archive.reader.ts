@@ -1,15 +1,17 @@
 import { Injectable } from '@nestjs/common';
+import { boundedText } from '../../../formats/text/bounded-text.js';
 import { openZip } from '../../../formats/zip/archive.js';
 import type { ContentsFailure, NiftiArchive, StudyArchive } from '../../../formats/zip/contents.js';
 import type { ZipEntry } from '../../../formats/zip/entry.js';
 import type { RangeSource } from '../../../formats/zip/range-source.js';
 import { type EntryRole, surveyArchive } from '../../../formats/zip/survey.js';
+import { Clock } from '../../../platform/clock/clock.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import { newId } from '../../../platform/database/id.js';
 import { unavailable } from '../../../platform/errors/application-error.js';
 import { StorageService } from '../../../platform/storage/storage.service.js';
 import { parseSidecar } from '../../metadata/sidecar.js';
-import { type Claim, recordArchive } from '../upload.ledger.js';
+import { type Claim, recordArchive, renewCopy } from '../upload.ledger.js';
 import type { Rejection } from '../uploads.rules.js';
 import type { Archive, ArchiveEntry, Rejected } from './content.js';
 import { EntryWriter, type WrittenEntry } from './entry.writer.js';
@@ -17,6 +19,11 @@ import { EntryWriter, type WrittenEntry } from './entry.writer.js';
 /** Names of skipped entries that are told, and the most of each. */
 const MAX_SKIPPED = 200;
 const MAX_SKIPPED_NAME = 200;
+/** The most that is kept of an entry's name as an upload's. */
+const MAX_NAME = 1000;
+
+/** How often an archive that is being read says so: often enough for its copy not to be taken for a dead worker's. */
+const RENEW_MS = 5 * 60 * 1000;
 
 /**
  * Reads a copied archive by ranged requests and makes each image in it an object of its own, under the copy's key. That
@@ -27,15 +34,19 @@ export class ArchiveReader {
   constructor(
     private readonly database: DatabaseService,
     private readonly storage: StorageService,
+    private readonly clock: Clock,
   ) {}
 
   /** @throws what the bucket throws */
   async read(organizationId: string, claim: Claim, size: number): Promise<Archive | Rejected> {
-    const opened = await openZip(this.source(claim.key, size));
+    const opened = await openZip(this.source(organizationId, claim, size));
     if (!opened.ok) return refused(opened);
     const { archive } = opened;
-    const recorded = await this.database.withOrganization(organizationId, (tx) =>
-      recordArchive(tx, organizationId, claim),
+    const recorded = await this.database.withOrganization(
+      organizationId,
+      async (tx) =>
+        (await recordArchive(tx, organizationId, claim)) &&
+        renewCopy(tx, organizationId, claim, this.clock.now()),
     );
     if (!recorded) throw unavailable(new Error('the copy was given up before its entries were read'));
     const writer = new EntryWriter(this.storage, claim.key);
@@ -63,12 +74,24 @@ export class ArchiveReader {
     return archive;
   }
 
-  private source(key: string, size: number): RangeSource {
-    const { storage } = this;
+  /** Going on reading is what shows that the worker lives; one that stands still renews nothing. */
+  private source(organizationId: string, claim: Claim, size: number): RangeSource {
+    const { storage, clock } = this;
+    let renewedAt = clock.now();
+    const renew = async () => {
+      const now = clock.now();
+      if (now.getTime() - renewedAt.getTime() < RENEW_MS) return;
+      const renewed = await this.database.withOrganization(organizationId, (tx) =>
+        renewCopy(tx, organizationId, claim, now),
+      );
+      if (!renewed) throw unavailable(new Error('the copy was given up while it was read'));
+      renewedAt = now;
+    };
     return {
       size,
       async *read(start, end) {
-        const range = await storage.readRange(key, start, end);
+        await renew();
+        const range = await storage.readRange(claim.key, start, end);
         if (!range) throw unavailable(new Error('the copy vanished while it was read'));
         yield* range.bytes;
       },
@@ -83,14 +106,14 @@ function toArchive(
   const skipped = found.skipped
     .filter(({ reason }) => reason !== 'directory')
     .slice(0, MAX_SKIPPED)
-    .map(({ entry }) => entry.name.slice(0, MAX_SKIPPED_NAME));
+    .map(({ entry }) => boundedText(entry.name, MAX_SKIPPED_NAME));
   const sidecar = found.sidecar && parseSidecar(found.sidecar);
   if (sidecar && !sidecar.ok) return refused(sidecar);
   const common = { kind: 'zip' as const, skipped, ...(sidecar && { sidecar: sidecar.overlay }) };
   const make = (entry: ZipEntry, content: ArchiveEntry['content']): ArchiveEntry => ({
     ...written.get(entry)!,
     uploadId: newId(),
-    name: entry.name,
+    name: boundedText(entry.name, MAX_NAME),
     content,
   });
   if (found.kind === 'dicom')

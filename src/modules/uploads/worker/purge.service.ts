@@ -12,7 +12,7 @@ import { SYSTEM } from './system-actor.js';
 const MARKED_LIFETIME_MS = 24 * 3600 * 1000;
 
 /**
- * An attempt that takes longer than this has died; its copy is swept, and once more as long after that: a worker that
+ * An attempt that takes longer than this, and is not reading an archive (which renews its record), has died; its copy is swept, and once more as long after that: a worker that
  * only stood still may have made the copy after the first time.
  */
 const COPY_LIFETIME_MS = 3600 * 1000;

@@ -1,10 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { Clock } from '../../../platform/clock/clock.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import { GroupCommit } from '../../../platform/database/group-commit.js';
 import { isTransient } from '../../../platform/errors/translate-error.js';
 import { StorageService } from '../../../platform/storage/storage.service.js';
-import { type Claim, countFailure, recordCopies } from '../upload.ledger.js';
+import { type Claim, countFailure, recordCopies, uncountFailure } from '../upload.ledger.js';
 import type { VerifyUploadPayload } from '../uploads.jobs.js';
 import { stagingKey } from '../uploads.keys.js';
 import { rejection } from '../uploads.rules.js';
@@ -13,6 +13,12 @@ import { SettlementService } from './settlement.service.js';
 
 /** Unexpected failures after which an upload is set aside instead of being tried for ever. */
 const MAX_FAILURES = 5;
+
+/**
+ * Tries without a verdict after which each counts as a failure before it begins, and is uncounted when it ends, however
+ * it ends: what is left are those whose worker died of them, out of memory for one. Outages alone park nothing.
+ */
+const MAX_UNSETTLED_TRIES = 15;
 
 class ObjectMissing extends Error {
   constructor() {
@@ -30,6 +36,8 @@ class ObjectMissing extends Error {
  */
 @Injectable()
 export class VerifyService {
+  private readonly logger = new Logger(VerifyService.name);
+
   private readonly claims = new GroupCommit<string, Claim | undefined>((organizationId, uploadIds) =>
     this.database.withOrganizationSql(organizationId, async (tx) => {
       const claims = await recordCopies(tx, organizationId, uploadIds, this.clock.now());
@@ -46,9 +54,38 @@ export class VerifyService {
     private readonly clock: Clock,
   ) {}
 
-  async verify({ organizationId, uploadId, requestId, traceId }: VerifyUploadPayload): Promise<void> {
+  async verify(payload: VerifyUploadPayload): Promise<void> {
+    const { organizationId, uploadId } = payload;
     const claim = await this.claims.add(organizationId, uploadId);
     if (!claim) return; // settled already
+    if (claim.attempt <= MAX_UNSETTLED_TRIES) return this.attempt(payload, claim);
+    if (!(await this.suspect(organizationId, uploadId))) return; // parked
+    try {
+      await this.attempt(payload, claim);
+    } catch (error) {
+      // Where the database is away as well it stays counted, and the error is the one to tell.
+      await this.database
+        .withOrganization(organizationId, (tx) => uncountFailure(tx, organizationId, uploadId))
+        .catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Whether to go on. One more than real failures may be: the last of those has to be told from a death. */
+  private async suspect(organizationId: string, uploadId: string): Promise<boolean> {
+    const failure = { reason: 'WorkerDied', parkAt: MAX_FAILURES + 1, now: this.clock.now() };
+    const counted = await this.database.withOrganization(organizationId, (tx) =>
+      countFailure(tx, organizationId, uploadId, failure),
+    );
+    if (counted && counted.failures <= MAX_FAILURES) return true;
+    if (counted) this.logger.warn({ uploadId, parked: failure.reason });
+    return false;
+  }
+
+  private async attempt(
+    { organizationId, uploadId, requestId, traceId }: VerifyUploadPayload,
+    claim: Claim,
+  ): Promise<void> {
     const copied = await this.storage.copy(stagingKey(organizationId, uploadId), claim.key);
     const outcome = copied ? await this.reader.read(organizationId, claim) : undefined;
     if (!outcome) throw new ObjectMissing();

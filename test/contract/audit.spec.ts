@@ -270,6 +270,21 @@ describe('every audited route', () => {
     }
   });
 
+  it('by HTTP Basic: a credential where the table says so; elsewhere denied, in the platform’s ledger', async () => {
+    const authorization = basic(tenant.clientId, tenant.clientSecret);
+    for (const route of closed()) {
+      const path = route.path.replace(':id', newId()).replace(':uid', newUid());
+      const answer = await anonymous.call(route.method, path, undefined, { authorization });
+      const [event] = await eventsOf(answer);
+      expect({ route: nameOf(route), denied: answer.status === 401, actor: event!.actor_kind }).toEqual({
+        route: nameOf(route),
+        denied: !route.basic,
+        actor: route.basic ? 'client' : 'anonymous',
+      });
+      expect(event!.organization_id).toBe(route.basic ? tenant.organizationId : PLATFORM_ORGANIZATION);
+    }
+  });
+
   it('without the scope, and without a role that allows it: denied, in the organization’s ledger', async () => {
     for (const [role, scopes, codes] of [
       ['owner', [], ['insufficient_scope']],

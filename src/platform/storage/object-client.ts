@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import { SignatureV4 } from '@smithy/signature-v4';
@@ -22,7 +23,7 @@ const MAX_SOCKETS = 64;
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
 /**
- * HEAD, GET and COPY of one object: what every upload passes through. Signed by the official package and sent by Node,
+ * HEAD, GET, COPY and PUT of one object: what every upload, or every entry of an archive, passes through. Signed by the official package and sent by Node,
  * without the official client's walk through its middleware, which costs more than the request (docs/performance.md).
  * A part that is away or busy is tried three times, as the official client does.
  */
@@ -74,6 +75,18 @@ export class ObjectClient {
     });
   }
 
+  /** Bytes that are in memory, with their SHA-256, by which the bucket checks what it got. @throws BucketError */
+  put(key: string, bytes: Uint8Array, headers: Record<string, string>): Promise<void> {
+    const checked = {
+      'content-length': String(bytes.length),
+      'x-amz-content-sha256': createHash('sha256').update(bytes).digest('hex'),
+      ...headers,
+    };
+    return retried(async () => {
+      (await this.ask('PUT', key, checked, bytes)).resume();
+    });
+  }
+
   destroy(): void {
     this.agent.destroy();
   }
@@ -82,18 +95,19 @@ export class ObjectClient {
     method: string,
     key: string,
     headers: Record<string, string> = {},
+    body?: Uint8Array,
   ): Promise<IncomingMessage> {
     const path = `${this.address.path}/${key}`; // keys are ids and slashes only: nothing to escape
     const to = { ...this.address, method, path };
     const all = { host: this.host, 'x-amz-content-sha256': EMPTY_SHA256, ...headers };
     const signed = await this.signer.sign({ ...to, query: {}, headers: all });
-    const answer = await this.exchange({ ...to, headers: signed.headers, agent: this.agent });
+    const answer = await this.exchange({ ...to, headers: signed.headers, agent: this.agent }, body);
     if (answer.statusCode! < 300) return answer;
-    const body = await shortText(answer);
-    throw new BucketError(answer.statusCode!, method === 'HEAD' ? undefined : body);
+    const words = await shortText(answer);
+    throw new BucketError(answer.statusCode!, method === 'HEAD' ? undefined : words);
   }
 
-  private exchange(options: RequestOptions): Promise<IncomingMessage> {
+  private exchange(options: RequestOptions, body?: Uint8Array): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const sent = this.request({ ...options, timeout: this.patience.answer });
       let waitedFor: ClientRequest | IncomingMessage = sent;
@@ -106,7 +120,7 @@ export class ObjectClient {
       sent.on('timeout', giveUp);
       sent.on('error', reject);
       sent.once('response', (answer) => resolve((waitedFor = answer)));
-      sent.end();
+      sent.end(body);
     });
   }
 }

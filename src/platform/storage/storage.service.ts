@@ -177,7 +177,7 @@ export class StorageService implements OnApplicationShutdown {
   }
 
   async writeBytes(key: string, bytes: Uint8Array): Promise<void> {
-    await this.client.send(this.putCommand(key, bytes, bytes.length));
+    await this.objects.put(key, bytes, { 'content-type': 'application/octet-stream' });
   }
 
   /** Deletes all that lies under a prefix, which ends with a slash. Returns what the bucket kept. */
@@ -238,7 +238,7 @@ export class StorageService implements OnApplicationShutdown {
       ]);
   }
 
-  private putCommand(key: string, body: Readable | Uint8Array, size: number): PutObjectCommand {
+  private putCommand(key: string, body: Readable, size: number): PutObjectCommand {
     return new PutObjectCommand({
       Bucket: this.bucket,
       Key: key,

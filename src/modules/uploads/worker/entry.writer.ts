@@ -3,11 +3,10 @@ import type { ZipEntry } from '../../../formats/zip/entry.js';
 import type { StorageService } from '../../../platform/storage/storage.service.js';
 
 /** Entries up to this size, in bytes, are held in memory while they are written; larger ones stream. */
-const MAX_HELD_ENTRY = 4 * 1024 * 1024;
+const SLOT_BYTES = 2 * 1024 * 1024;
 
-/** Bytes held at once, and requests under way: reading goes on while earlier entries are being written. */
-const MAX_HELD = 16 * 1024 * 1024;
-const MAX_WRITES = 8;
+/** Entries held at once: reading goes on while earlier ones are being written. */
+const SLOTS = 4;
 
 export interface WrittenEntry {
   key: string;
@@ -19,7 +18,9 @@ export interface WrittenEntry {
 export class EntryWriter {
   private readonly written = new Map<ZipEntry, WrittenEntry>();
   private readonly underWay = new Set<Promise<void>>();
-  private held = 0;
+  /** Memory that is used again: a buffer for each of thousands of entries would pile up until it is collected. */
+  private readonly free: Buffer[] = [];
+  private slots = 0;
   private failure: { error: unknown } | undefined;
 
   constructor(
@@ -33,7 +34,7 @@ export class EntryWriter {
     const key = `${this.prefix}/${entry.number}`;
     const hash = createHash('sha256');
     const hashed = hashing(bytes, hash);
-    if (entry.size > MAX_HELD_ENTRY) await this.storage.write(key, hashed, entry.size);
+    if (entry.size > SLOT_BYTES) await this.storage.write(key, hashed, entry.size);
     else await this.hold(key, hashed, entry.size);
     this.written.set(entry, { key, size: entry.size, sha256: hash.digest() });
   }
@@ -51,21 +52,35 @@ export class EntryWriter {
   }
 
   private async hold(key: string, bytes: AsyncIterable<Uint8Array>, size: number): Promise<void> {
-    while (this.underWay.size >= MAX_WRITES || (this.held > 0 && this.held + size > MAX_HELD))
-      await Promise.race(this.underWay);
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of bytes) chunks.push(chunk);
-    this.held += size;
+    const slot = await this.take();
+    let length = 0;
+    try {
+      for await (const chunk of bytes) {
+        slot.set(chunk, length);
+        length += chunk.length;
+      }
+    } catch (error) {
+      this.free.push(slot);
+      throw error;
+    }
     const write: Promise<void> = this.storage
-      .writeBytes(key, Buffer.concat(chunks))
+      .writeBytes(key, slot.subarray(0, size))
       .catch((error: unknown) => {
         this.failure ??= { error };
       })
       .finally(() => {
-        this.held -= size;
+        this.free.push(slot);
         this.underWay.delete(write);
       });
     this.underWay.add(write);
+  }
+
+  private async take(): Promise<Buffer> {
+    while (this.free.length === 0 && this.slots === SLOTS) await Promise.race(this.underWay);
+    const slot = this.free.pop();
+    if (slot) return slot;
+    this.slots++;
+    return Buffer.allocUnsafeSlow(SLOT_BYTES);
   }
 }
 

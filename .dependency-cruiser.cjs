@@ -9,10 +9,21 @@ const STEPS = [
   ['orders', 'metadata'],
   ['uploads'],
   ['studies'],
-  ['exams', 'ingestion', 'inspect', 'cases', 'results', 'sharing', 'webhooks', 'dicomweb'],
+  [
+    'exams',
+    'ingestion',
+    'inspect',
+    'cases',
+    'results',
+    'sharing',
+    'webhooks',
+    'dicomweb',
+    'tenants',
+    'reports',
+  ],
 ];
-/** What one surface needs of another: the share links of an exam. */
-const ALSO = { exams: ['sharing'] };
+/** What one surface needs of another: the share links of an exam, the inspect files staff attach to a case. */
+const ALSO = { exams: ['sharing'], cases: ['inspect'] };
 
 const MODULES = STEPS.flat();
 /** What is put together from modules: the processes and the operator's tasks. */

@@ -76,6 +76,19 @@ export default defineConfig(
     ignores: ['src/commands/**', 'src/demo/**', 'src/main.ts', '**/*.spec.ts', '**/*.fixture.ts'],
     rules: {
       'no-console': 'error', // the log is structured and free of patient data
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            {
+              name: '@casl/prisma/runtime',
+              importNames: ['accessibleBy'],
+              message:
+                'platform/authorization/accessible-by: the filter of who may nothing must filter everything.',
+            },
+          ],
+        },
+      ],
       'no-restricted-properties': [
         'error',
         {
@@ -85,6 +98,10 @@ export default defineConfig(
         },
       ],
     },
+  },
+  {
+    files: ['src/platform/authorization/accessible-by.ts'],
+    rules: { 'no-restricted-imports': 'off' },
   },
   {
     files: ['src/platform/config/**/*.ts'],

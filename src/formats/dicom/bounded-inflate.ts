@@ -2,7 +2,7 @@ import { createInflateRaw, type InflateRaw } from 'node:zlib';
 
 import { readU32le } from './element-header.js';
 import type { DicomFailure } from './rules.js';
-import { isAllZero, TrailingBytes } from './trailing-bytes.js';
+import { isAllZero, TrailingBytes } from '../zip/trailing-bytes.js';
 
 /** Bytes handed to zlib at a time: blocks of one size make its answers independent of how the input was split. */
 const BLOCK_BYTES = 64 * 1024;

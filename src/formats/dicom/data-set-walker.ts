@@ -10,7 +10,7 @@ import { PieceReader } from './piece-reader.js';
 import { PixelPromise } from './pixel-promise.js';
 import type { DicomFailure, DicomRule } from './rules.js';
 import { formatTag, groupOf, isBulkData, isPixelData, isPrivate, TAG, type Tag } from './tag.js';
-import { isAllZero, isZipLocalHeader, TrailingBytes } from './trailing-bytes.js';
+import { isAllZero, isZipLocalHeader, TrailingBytes } from '../zip/trailing-bytes.js';
 import { type Encoding, IMPLICIT_LITTLE_ENDIAN } from './transfer-syntax.js';
 import { mayBeEncapsulated, VR_NONE, VR_SQ, VR_UN } from './vr.js';
 

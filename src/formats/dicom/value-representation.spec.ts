@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { processorTime } from '../processor-time.fixture.js';
 import fc from 'fast-check';
 
 import { readValue } from './value-representation.js';
@@ -141,10 +142,11 @@ describe('readValue', () => {
     expect(kept).toBeGreaterThan(300);
   });
 
-  it('answers soon on long runs of one character', () => {
-    const start = Date.now();
-    for (const [vr] of cases)
-      for (const unit of [' ', '^', '=', '0', '.', 'a ', '\\']) readValue(vr, `x${unit.repeat(60_000)}x`);
-    expect(Date.now() - start).toBeLessThan(2000);
+  it('answers soon on long runs of one character', async () => {
+    const spent = await processorTime(() => {
+      for (const [vr] of cases)
+        for (const unit of [' ', '^', '=', '0', '.', 'a ', '\\']) readValue(vr, `x${unit.repeat(60_000)}x`);
+    });
+    expect(spent).toBeLessThan(2000);
   });
 });

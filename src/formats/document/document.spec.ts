@@ -39,6 +39,7 @@ const VALID: [DocumentKind, string | Uint8Array][] = [
   ['xml', `${'<a>'.repeat(1000)}${'</a>'.repeat(1000)}`],
   ['xml', `<r>${'x'.repeat(300_000)}<![CDATA[${'y'.repeat(300_000)}]]></r>`],
   ['xml', `<r a="${'x'.repeat(60_000)}"/>`],
+  ['xml', `<r>${'<a/>'.repeat(999_999)}</r>`],
   ['png', png()],
   ['png', png(pngChunk('tEXt', Buffer.from('a\0b')))],
   ['txt', 'Kein Befund.\r\n\tGrüße 🫀\f'],
@@ -145,6 +146,21 @@ const HOSTILE: [string, DocumentKind, string | Uint8Array, string][] = [
     `<r ${Array.from({ length: 1001 }, (_, at) => `a${at}=""`).join(' ')}/>`,
     'document.too-complex',
   ],
+  ...(
+    [
+      ['elements', '<a/>'],
+      ['comments', '<!--a-->'],
+      ['instructions', '<?a?>'],
+      ['sections', '<![CDATA[]]>'],
+      ['attributes', '<a b=""/>'],
+      ['references', '&#9;'],
+    ] as const
+  ).map(([name, part]): [string, DocumentKind, string, string] => [
+    `a million parts that are ${name}`,
+    'xml',
+    `<r>${part.repeat(1_000_001)}</r>`,
+    'document.too-complex',
+  ]),
   ['an attribute of a megabyte', 'xml', `<r a="${'x'.repeat(2 ** 20)}"/>`, 'document.too-complex'],
 ];
 
@@ -230,16 +246,19 @@ describe('the verdict', () => {
     const size = 25 * 1024 * 1024;
     const worst: [DocumentKind, Buffer][] = [
       ['json', Buffer.from(`[${'[],'.repeat(size / 3 - 2)}0]`)],
-      ['xml', Buffer.from(`<r>${'<a>x</a>'.repeat(size / 8)}</r>`)],
+      ['xml', Buffer.from(`<r>${'<a/>'.repeat(size / 4)}</r>`)],
       ['xml', Buffer.from(`<r><![CDATA[${']'.repeat(size)}]]></r>`)],
+      ['xml', Buffer.from(`<r>${'&#9;'.repeat(size / 4)}</r>`)],
       ['xml', Buffer.from(`<r a=""${' '.repeat(size)}=""/>`)],
     ];
     for (const [kind, bytes] of worst) {
       const before = process.memoryUsage().heapUsed;
-      let [heap, pause, last] = [0, 0, performance.now()];
+      // In processor time: what else the machine does is no pause of ours.
+      const worked = () => process.cpuUsage().user / 1000;
+      let [heap, pause, last] = [0, 0, worked()];
       const watched = async function* () {
         for await (const piece of inPieces(bytes)) {
-          const now = performance.now();
+          const now = worked();
           [heap, pause, last] = [
             Math.max(heap, process.memoryUsage().heapUsed - before),
             Math.max(pause, now - last),
@@ -250,7 +269,7 @@ describe('the verdict', () => {
       };
       await inspectDocument(watched(), kind);
       expect(heap).toBeLessThan(200e6);
-      expect(pause).toBeLessThan(2000);
+      expect(pause).toBeLessThan(500); // 25 where nothing else runs
     }
   }, 60_000);
 });

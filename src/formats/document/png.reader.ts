@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { DocumentFailure, DocumentReader } from './rules.js';
+import { type DocumentFailure, type DocumentReader, MAX_PARTS } from './rules.js';
 
 const SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex');
 const IHDR_BYTES = 13;
@@ -74,6 +74,7 @@ export class PngReader implements DocumentReader {
     this.checksum = crc32(head.subarray(4));
     this.part = this.left === 0 ? 'checksum' : 'data';
     const first = this.chunks++ === 0;
+    if (this.chunks > MAX_PARTS) this.failure = { rule: 'document.too-complex' };
     if (first !== (this.type === 'IHDR') || (first && this.left !== IHDR_BYTES)) return false;
     if (this.type === 'IDAT') this.hasImage = true;
     if (this.type === 'IEND') return this.hasImage && this.left === 0;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { processorTime } from '../processor-time.fixture.js';
 import fc from 'fast-check';
 
 import { readGradients } from './gradients.js';
@@ -57,14 +58,15 @@ describe('readGradients refuses', () => {
     expect(readGradients(diffusion.bval, text(columns), 4)).toMatchObject({ rule: 'nifti.gradients' });
   });
 
-  it('files larger than 4 MiB, and smaller ones in no time', () => {
+  it('files larger than 4 MiB, and smaller ones in no time', async () => {
     const zeros = text('0 '.repeat(2 * 1024 * 1024));
     expect(readGradients(zeros, diffusion.bvec, 2 * 1024 * 1024)).toMatchObject({ where: 'row 1' });
     expect(readGradients(Buffer.concat([zeros, text(' ')]), diffusion.bvec, 4).ok).toBe(false);
-    const started = Date.now();
-    for (const word of ['1', '1.', 'e', '+', '1e'])
-      expect(readGradients(text(`${word.repeat(1_000_000)}x`), diffusion.bvec, 1).ok).toBe(false);
-    expect(Date.now() - started).toBeLessThan(2000);
+    const spent = await processorTime(() => {
+      for (const word of ['1', '1.', 'e', '+', '1e'])
+        expect(readGradients(text(`${word.repeat(1_000_000)}x`), diffusion.bvec, 1).ok).toBe(false);
+    });
+    expect(spent).toBeLessThan(2000);
   });
 
   it('nothing that is a set', () => {

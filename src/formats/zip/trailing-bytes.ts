@@ -1,4 +1,4 @@
-import { readU16le, readU32le } from './element-header.js';
+import { readU16le, readU32le } from '../dicom/element-header.js';
 
 /** An end of central directory record is the last thing in a ZIP file but for a comment of at most 64 KiB. */
 const END_RECORD_BYTES = 22;
@@ -20,8 +20,8 @@ export function isAllZero(bytes: Uint8Array): boolean {
 }
 
 /**
- * Watches the bytes behind the end of an object, for an archive that was appended to it. ZIP readers look for their
- * directory from the end of the file, so such a file would be an image to one program and an archive to another.
+ * Watches the bytes of a file, or those behind the end of an object, for an archive that was appended. ZIP readers look
+ * for their directory from the end of the file, so such a file would be an image to one program and an archive to another.
  */
 export class TrailingBytes {
   private window = new Uint8Array(0);
@@ -54,11 +54,18 @@ export class TrailingBytes {
    * undefined. Plausible: one disk, counts that agree, a directory that fits before the record and is one.
    */
   zipEndRecord(): number | undefined {
+    for (const { start } of this.zipEndRecords()) return start;
+    return undefined;
+  }
+
+  /** All of them, the last first, each with the offset behind its comment. Which one a program takes is its own affair. */
+  *zipEndRecords(): Generator<{ readonly start: number; readonly end: number }> {
     const first = Math.max(0, this.used - WINDOW_BYTES);
     for (let at = this.used - END_RECORD_BYTES; at >= first; at--) {
-      if (this.window[at] === 0x50 && this.isEndRecord(at)) return this.total - this.used + at;
+      if (this.window[at] !== 0x50 || !this.isEndRecord(at)) continue;
+      const start = this.total - this.used + at;
+      yield { start, end: start + END_RECORD_BYTES + readU16le(this.window, at + 20) };
     }
-    return undefined;
   }
 
   /** Everything from `start` on (counted from the first byte pushed), or undefined if that is more than was kept. */

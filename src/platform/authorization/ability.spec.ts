@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { subject } from '@casl/ability';
-import { accessibleBy } from '@casl/prisma/runtime';
+import { accessibleBy } from './accessible-by.js';
 import { type AppAbility, compileAbility, roleRuleSchema } from './ability.js';
 import { allOperations, defineOperations, operationNamed } from './operations.js';
 
@@ -9,14 +9,18 @@ beforeAll(() => {
     'spec:read': { subject: 'Exam', scope: 'exams:read', audited: 'response' },
     'spec:write': { subject: 'Exam', scope: 'exams:write', audited: 'transaction' },
     'spec:count': { subject: 'Organization', audited: 'response' },
+    'spec:replace': { subject: 'Exam', audited: 'never', unconditional: true },
   });
 });
 
-const principal = { id: '01890a5d-ac96-774b-bcce-b302099a8057' };
+const principal = {
+  id: '01890a5d-ac96-774b-bcce-b302099a8057',
+  organizationId: '01890a5d-ac96-774b-bcce-b302099a8058',
+};
 const can = (ability: AppAbility, operation: string, on: 'Exam' | 'Organization' = 'Exam') =>
   ability.can(operation, on);
 const rowsOf = (ability: AppAbility, operation: string): unknown =>
-  accessibleBy(ability, operation).ofType('Exam');
+  accessibleBy({ ability, scopes: ['exams:read'] }, operation).ofType('Exam');
 
 describe('an ability', () => {
   it('without rules allows nothing', () => {
@@ -40,6 +44,20 @@ describe('an ability', () => {
     const all = compileAbility([{ operations: ['*'], subject: '*' }], principal);
     expect([can(all, 'spec:write'), can(all, 'spec:count', 'Organization')]).toEqual([true, true]);
     expect([can(all, 'spec:unknown'), can(all, 'manage'), can(all, '*')]).toEqual([false, false, false]);
+  });
+
+  it('is no larger for what is granted more than once, and allows no less', () => {
+    const read = { operations: ['spec:read'], subject: 'Exam' };
+    const own = { ...read, conditions: { createdById: '${principal.id}' } };
+    const rest = { operations: ['spec:write', 'spec:write'], subject: 'Exam' };
+    const rulesOf = (...rules: (typeof read)[]) => compileAbility(rules, principal).rules;
+    expect(rulesOf(own, read, own, read, rest)).toEqual(rulesOf(read, rest));
+    expect(rulesOf(own, own)).toEqual(rulesOf(own));
+    const other = { ...read, conditions: { createdById: principal.organizationId } };
+    expect(rulesOf(own, other, own)).toHaveLength(2);
+    const everything = { operations: ['*'], subject: '*' };
+    const many = Array.from({ length: 1_000 }, () => everything);
+    expect(rulesOf(...many)).toEqual(rulesOf(everything));
   });
 
   it('leaves out what no policy defines, and an operation under another subject', () => {
@@ -79,6 +97,19 @@ describe('an ability', () => {
     expect(rowsOf(ability, 'spec:read')).toEqual({ OR: [literal] });
   });
 
+  it('grants what is decided before there is a row by rules without conditions or limits only', () => {
+    const replace = { operations: ['spec:replace'], subject: 'Exam' };
+    const limit = { type: 'Exam', id: principal.id } as const;
+    const conditions = { createdById: '${principal.id}' };
+    expect(can(compileAbility([replace], principal), 'spec:replace')).toBe(true);
+    for (const rule of [
+      { ...replace, limit },
+      { ...replace, conditions },
+      { ...replace, operations: ['*'], conditions },
+    ])
+      expect(can(compileAbility([rule], principal), 'spec:replace')).toBe(false);
+  });
+
   it('decides on a row by its conditions', () => {
     const ability = compileAbility(
       [{ operations: ['spec:read'], subject: 'Exam', conditions: { createdById: '${principal.id}' } }],
@@ -100,8 +131,14 @@ describe('an ability', () => {
     expect(rowsOf(ability, 'spec:read')).toEqual({});
   });
 
+  it('without the scope makes a condition no row meets', () => {
+    const ability = compileAbility([{ operations: ['*'], subject: '*' }], principal);
+    expect(rowsOf(ability, 'spec:read')).toEqual({});
+    expect(rowsOf(ability, 'spec:write')).toEqual({ id: { in: [] } });
+  });
+
   it('without the operation makes a condition no row meets', () => {
-    expect(rowsOf(compileAbility([], principal), 'spec:read')).toEqual({ OR: [] }); // Prisma: false
+    expect(rowsOf(compileAbility([], principal), 'spec:read')).toEqual({ id: { in: [] } }); // within AND too
   });
 });
 

@@ -3,10 +3,10 @@ import type { Scope } from './scopes.js';
 
 /** Whoever calls. */
 export interface Principal {
-  kind: 'client' | 'api_key' | 'share_link';
+  kind: 'client' | 'api_key' | 'user' | 'share_link';
   id: string;
   organizationId: string;
-  /** The name an administrator gave it; shown in the audit ledger. */
+  /** The name an administrator gave it; shown in the audit ledger. A patient's is empty. */
   label: string;
 }
 
@@ -17,7 +17,13 @@ export interface RequestInfo {
   ip?: string;
   userAgent?: string;
   /** What the request turned out to be about, for the ledger: ids of our own, noted by whoever found the row. */
-  about?: { resource?: { type: string; id: string }; studyRef?: string };
+  about?: {
+    /** Of a public route: whose affair the call is. */
+    organizationId?: string;
+    resource?: { type: string; id: string };
+    studyRef?: string;
+    patientRef?: string;
+  };
 }
 
 /** What a valid credential says, before anybody looked whether its principal is still welcome. */
@@ -29,6 +35,10 @@ export interface Credential {
   scopes: readonly Scope[];
   /** Absent: until revoked. */
   expiresAt?: Date;
+  /** Of a user: the session it ends with. */
+  sessionId?: string;
+  /** Of an access token: its `jti`, by which it may have been revoked. */
+  tokenId?: string;
 }
 
 /** A principal with what it may do, within one request. Services take it as their first argument. */
@@ -38,4 +48,12 @@ export interface Caller {
   ability: AppAbility;
   expiresAt?: Date;
   request: RequestInfo;
+  /** Asks again, for what takes long: a session may have ended since the request began. @throws invalid_token */
+  confirm?: () => Promise<void>;
+}
+
+/** A patient's app, known by its portal's key: the organization it speaks for. The key is public and grants nothing. */
+export interface Portal {
+  organizationId: string;
+  apiKeyId: string;
 }

@@ -24,4 +24,7 @@ export const SCOPES = [
 
 export type Scope = (typeof SCOPES)[number];
 
+/** What the token of a patient is good for, whatever the session. That of staff is good for all: roles say what they may. */
+export const PATIENT_SCOPES: readonly Scope[] = ['files:read', 'files:write'];
+
 export const isScope = (value: string): value is Scope => (SCOPES as readonly string[]).includes(value);

@@ -9,6 +9,14 @@ const COMPLETE = {
   S3_SECRET_ACCESS_KEY: 'topsecretvalue',
 };
 
+/** Who sends messages for us; what only goes together with it can be judged alone then. */
+const MESSAGES = {
+  SMTP_URL: 'smtps://user:p%40ss@mail.example:465',
+  MAIL_FROM: 'Scandock <no-reply@scandock.example>',
+  SMS_WEBHOOK_URL: 'https://sms.example/send?account=1',
+  SMS_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32, 7).toString('base64')}`,
+};
+
 function problemsOf(environment: NodeJS.ProcessEnv): string[] {
   try {
     parseConfig(environment);
@@ -56,11 +64,33 @@ describe('a configuration', () => {
     ['S3_SIGN_ABSENT_HEADERS', 'yes'],
     ['S3_REQUIRE_ENCRYPTION', '1'],
     ['STORAGE_EVENTS_SECRET', 'x'.repeat(31)],
+    ['SMTP_URL', 'mail.example:587'],
+    ['SMTP_URL', 'http://mail.example'],
+    ['SMTP_URL', 'smtps://'],
+    ['SMTP_URL', 'smtp://:25'],
+    ['SMTP_URL', 'smtp://mail.example:65536'],
+    ['SMTP_URL', 'smtp://mail.example/?tls.rejectUnauthorized=false'],
+    ['SMTP_URL', 'smtp://mail.example?requireTLS=false'],
+    ['SMTP_URL', 'smtps://mail.example/path'],
+    ['MAIL_FROM', 'Scandock'],
+    ['MAIL_FROM', 'a@example.org, b@example.org'],
+    ['MAIL_FROM', 'Scandock <a@example.org>\r\nBcc: <b@example.org>'],
+    ['SMS_WEBHOOK_URL', 'sms.example'],
+    ['SMS_WEBHOOK_URL', 'ftp://sms.example'],
+    ['SMS_WEBHOOK_URL', 'https://user:secret@sms.example'],
+    ['SMS_WEBHOOK_SECRET', 'x'.repeat(31)],
+    ['SMS_WEBHOOK_SECRET', 'correct-horse-battery-staple-and-more'],
+    ['SMS_WEBHOOK_SECRET', `whsec_${Buffer.alloc(23).toString('base64')}`],
+    ['SMS_WEBHOOK_SECRET', Buffer.alloc(65).toString('base64')],
+    ['OUTBOUND_PRIVATE_HOSTS', 'https://sms.internal'],
+    ['OUTBOUND_PRIVATE_HOSTS', 'sms.internal, 10.0.0.0/8'],
+    ['OUTBOUND_PRIVATE_HOSTS', '*'],
+    ['OUTBOUND_PRIVATE_HOSTS', '[fd00::zz]'],
   ])('with %s=%s names that variable, why, and never its value', (name, value) => {
-    const problems = problemsOf({ ...COMPLETE, [name]: value });
+    const problems = problemsOf({ ...COMPLETE, ...MESSAGES, [name]: value });
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatch(new RegExp(`^${name}: .{5,}`));
-    if (name === 'SCANDOCK_MASTER_KEY') expect(problems[0]).not.toContain(value);
+    if (/KEY|SECRET/.test(name)) expect(problems[0]).not.toContain(value);
   });
 
   it('names all that is wrong at once', () => {
@@ -84,11 +114,37 @@ describe('a configuration', () => {
   });
 
   it.each([
-    ['S3_SIGNER_ACCESS_KEY_ID', 'S3_SIGNER_SECRET_ACCESS_KEY'],
-    ['S3_SIGNER_SECRET_ACCESS_KEY', 'S3_SIGNER_ACCESS_KEY_ID'],
-  ])('with %s needs %s too', (name, other) => {
-    expect(problemsOf({ ...COMPLETE, [name]: 'given' })).toEqual([`${other} is required`]);
-    expect(problemsOf({ ...COMPLETE, [name]: 'given', [other]: 'too' })).toEqual([]);
+    ['S3_SIGNER_ACCESS_KEY_ID', 'S3_SIGNER_SECRET_ACCESS_KEY', 'given', 'too'],
+    ['S3_SIGNER_SECRET_ACCESS_KEY', 'S3_SIGNER_ACCESS_KEY_ID', 'given', 'too'],
+    ['SMS_WEBHOOK_URL', 'SMS_WEBHOOK_SECRET', MESSAGES.SMS_WEBHOOK_URL, MESSAGES.SMS_WEBHOOK_SECRET],
+    ['SMS_WEBHOOK_SECRET', 'SMS_WEBHOOK_URL', MESSAGES.SMS_WEBHOOK_SECRET, MESSAGES.SMS_WEBHOOK_URL],
+    ['SMTP_URL', 'MAIL_FROM', 'smtp://127.0.0.1:25', 'a@example.org'],
+  ])('with %s needs %s too', (name, other, value, otherValue) => {
+    expect(problemsOf({ ...COMPLETE, [name]: value })).toEqual([`${other} is required`]);
+    expect(problemsOf({ ...COMPLETE, [name]: value, [other]: otherValue })).toEqual([]);
+  });
+
+  it('sends no messages and asks nobody in a private network unless told to', () => {
+    const { SMTP_URL, SMS_WEBHOOK_URL, OUTBOUND_PRIVATE_HOSTS } = parseConfig(COMPLETE);
+    expect([SMTP_URL, SMS_WEBHOOK_URL, OUTBOUND_PRIVATE_HOSTS]).toEqual([undefined, undefined, []]);
+    expect(problemsOf({ ...COMPLETE, MAIL_FROM: MESSAGES.MAIL_FROM })).toEqual([]);
+  });
+
+  it('reads the key of a webhook as base64, with its prefix or without', () => {
+    const key = (SMS_WEBHOOK_SECRET: string) =>
+      parseConfig({ ...COMPLETE, ...MESSAGES, SMS_WEBHOOK_SECRET }).SMS_WEBHOOK_SECRET;
+    expect(key(MESSAGES.SMS_WEBHOOK_SECRET)).toEqual(Buffer.alloc(32, 7));
+    expect(key(MESSAGES.SMS_WEBHOOK_SECRET.replace('whsec_', ''))).toEqual(Buffer.alloc(32, 7));
+  });
+
+  it('reads private hosts as a URL spells them', () => {
+    const list = 'SMS.internal, 10.1.2.3:8080,[FD00:0::1]:443 ,[::1],';
+    expect(parseConfig({ ...COMPLETE, OUTBOUND_PRIVATE_HOSTS: list }).OUTBOUND_PRIVATE_HOSTS).toEqual([
+      'sms.internal',
+      '10.1.2.3:8080',
+      '[fd00::1]:443',
+      '[::1]',
+    ]);
   });
 
   it('reads lists, and proxies as switch, hops or addresses', () => {
@@ -147,5 +203,37 @@ describe('in production', () => {
     expect(required({ ...production, S3_REQUIRE_ENCRYPTION: 'false' })).toBe(false);
     expect(required(COMPLETE)).toBe(false);
     expect(required({ ...COMPLETE, NODE_ENV: 'test', S3_REQUIRE_ENCRYPTION: 'true' })).toBe(true);
+  });
+});
+
+describe('a syslog receiver', () => {
+  const receiver = (url: string) => parseConfig({ ...COMPLETE, AUDIT_SYSLOG_URL: url }).AUDIT_SYSLOG_URL;
+
+  it.each([
+    ['syslog+tls://logs.example', 'logs.example', 6514],
+    ['syslog+tls://logs.example:10514', 'logs.example', 10514],
+    ['syslog+tls://192.0.2.1:6514/', '192.0.2.1', 6514],
+    ['syslog+tls://[2001:db8::1]:6514', '2001:db8::1', 6514],
+  ])('%s', (url, host, port) => expect(receiver(url)).toEqual({ host, port }));
+
+  it.each([
+    'syslog://logs.example',
+    'syslog+udp://logs.example:514',
+    'syslog+tls://',
+    'syslog+tls://user@logs.example',
+    'syslog+tls://logs.example:0',
+    'syslog+tls://logs.example:65536',
+    'syslog+tls://logs.example/path',
+  ])('is not at %s', (url) =>
+    expect(problemsOf({ ...COMPLETE, AUDIT_SYSLOG_URL: url })).toEqual([
+      'AUDIT_SYSLOG_URL: must be syslog+tls://host:port, and no more',
+    ]),
+  );
+
+  it('is off by default, and is shown a certificate only with its key', () => {
+    expect(parseConfig(COMPLETE).AUDIT_SYSLOG_URL).toBeUndefined();
+    expect(problemsOf({ ...COMPLETE, AUDIT_SYSLOG_CERT: '/a.pem' })).toEqual([
+      'AUDIT_SYSLOG_KEY is required',
+    ]);
   });
 });

@@ -4,6 +4,7 @@ import { Pool } from 'pg';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
+import { copyOut } from './copy-out.js';
 import { runSqlTransaction, type SqlTransaction, sqlTypes } from './sql-transaction.js';
 import { SteadyClient } from './steady-client.js';
 
@@ -65,9 +66,39 @@ export class DatabaseService implements OnApplicationShutdown {
     );
   }
 
+  /**
+   * Within a transaction of one organization: `work` in another one, and back. For what must commit in both or in neither,
+   * such as the event of what the platform's owner does to a tenant. Row-level security binds to one of them at a time. What
+   * `work` throws must end the transaction.
+   */
+  async within<T>(tx: Transaction, organizationId: string, work: () => Promise<T>): Promise<T> {
+    const [former] = await tx.$queryRaw<{ id: string }[]>`
+      SELECT current_setting('app.organization_id') AS id`;
+    await tx.$queryRaw`SELECT set_config('app.organization_id', ${organizationId}, true)`;
+    const result = await work();
+    await tx.$queryRaw`SELECT set_config('app.organization_id', ${former!.id}, true)`;
+    return result;
+  }
+
   /** The same seam for the statements every object passes through: raw SQL on `pg`, without Prisma's cost. */
   withOrganizationSql<T>(organizationId: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return retried(() => runSqlTransaction(this.pool, organizationId, work));
+  }
+
+  /**
+   * The rows of a query for very many of them, as bytes: see {@link copyOut}. What `row` is given is another's as soon as it
+   * returns, and it must not throw. Not tried again.
+   */
+  copyFromOrganization(
+    organizationId: string,
+    query: string,
+    row: (fields: (Buffer | null)[]) => void,
+  ): Promise<void> {
+    return runSqlTransaction(this.pool, organizationId, async (tx, client) => {
+      // Of names in arrays the planner expects a handful, and would look each of thousands up by itself.
+      await tx.$executeRaw`SET LOCAL enable_nestloop = off`;
+      await copyOut(client, query, row);
+    });
   }
 
   /**

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Pool, type PoolClient, types } from 'pg';
+import { isUuid } from './id.js';
 
 /**
  * Raw SQL inside one organization: what a Prisma transaction and {@link runSqlTransaction} have in common, so that the
@@ -13,7 +14,6 @@ export interface SqlTransaction {
 }
 
 const INT8 = 20;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /** 64-bit integers as BigInt, as Prisma gives them. */
 export const sqlTypes: { getTypeParser: typeof types.getTypeParser } = {
@@ -28,15 +28,15 @@ export const sqlTypes: { getTypeParser: typeof types.getTypeParser } = {
 export async function runSqlTransaction<T>(
   pool: Pool,
   organizationId: string,
-  work: (tx: SqlTransaction) => Promise<T>,
+  work: (tx: SqlTransaction, client: PoolClient) => Promise<T>,
 ): Promise<T> {
-  if (!UUID.test(organizationId)) throw new TypeError('An organization id is a UUID.');
+  if (!isUuid(organizationId)) throw new TypeError('An organization id is a UUID.');
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
     // One round trip; the id is checked above, since the simple protocol takes no parameters.
     await client.query(`BEGIN; SELECT set_config('app.organization_id', '${organizationId}', true)`);
-    const result = await work(onClient(client));
+    const result = await work(onClient(client), client);
     const { command } = await client.query('COMMIT');
     if (command !== 'COMMIT') throw new Error('The transaction was rolled back.'); // COMMIT of a failed one "succeeds"
     return result;

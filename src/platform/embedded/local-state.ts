@@ -15,6 +15,9 @@ const secretsSchema = z.object({
 });
 export type LocalSecrets = z.infer<typeof secretsSchema>;
 
+/** How a launcher looks in /proc: `node dist/main.js start`, or `node scripts/start.mjs`, which is `npm start`. */
+const LAUNCHER = /\bmain\.js\0|\bstart\.mjs\0/;
+
 /** The launcher's folder: the embedded parts' data, generated secrets, logs. Nobody else may read it. */
 export class LocalState {
   constructor(readonly dir: string) {
@@ -37,7 +40,10 @@ export class LocalState {
     return secrets;
   }
 
-  /** Fails when another launcher uses the folder: it would end that one's database. */
+  /**
+   * Fails when another launcher uses the folder: it would end that one's database. Returns what gives the folder free; a
+   * claim that has become somebody else's stays.
+   */
   claim(): () => void {
     const file = this.path('launcher.pid');
     const pid = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
@@ -46,7 +52,10 @@ export class LocalState {
         `Scandock already runs on ${this.dir} (process ${pid}). Stop it first, or set SCANDOCK_DATA_DIR.`,
       );
     writeFileSync(file, String(process.pid));
-    return () => rmSync(file, { force: true });
+    return () => {
+      if (existsSync(file) && Number(readFileSync(file, 'utf8')) === process.pid)
+        rmSync(file, { force: true });
+    };
   }
 
   read(name: string): unknown {
@@ -86,7 +95,7 @@ function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     // A pid may have been given to somebody else since: only a process of ours counts.
-    return process.platform !== 'linux' || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('main.js');
+    return process.platform !== 'linux' || LAUNCHER.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
   } catch {
     return false;
   }

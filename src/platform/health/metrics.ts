@@ -28,6 +28,24 @@ export const auditFailures = new Counter({
   registers: [metrics],
 });
 
+export const auditDefaultRows = new Gauge({
+  name: 'scandock_audit_default_partition_rows',
+  help: 'Audit events that no month’s partition took, counted up to a thousand. They are safe, but cannot be retired.',
+  registers: [metrics],
+});
+
+export const auditForwardBehind = new Gauge({
+  name: 'scandock_audit_forward_behind',
+  help: 'Sealed audit events that the syslog receiver has not taken yet.',
+  registers: [metrics],
+});
+
+export const auditForwardOldestSeconds = new Gauge({
+  name: 'scandock_audit_forward_oldest_seconds',
+  help: 'Age of the oldest of them.',
+  registers: [metrics],
+});
+
 export const ledgerRecords = new Gauge({
   name: 'scandock_ledger_records',
   help: 'Uploads that stand in an unsettled state.',
@@ -54,3 +72,52 @@ export const uploadsSettled = new Counter({
   labelNames: ['state', 'rule'],
   registers: [metrics],
 });
+
+export const auditSealFailures = new Counter({
+  name: 'scandock_audit_seal_failures_total',
+  help: 'Attempts to seal the audit ledger that did not seal all of it.',
+  registers: [metrics],
+});
+
+export const auditUnsealed = new Gauge({
+  name: 'scandock_audit_unsealed',
+  help: 'Events of the audit ledger that wait for their seal.',
+  registers: [metrics],
+});
+
+export const auditUnsealedOldestSeconds = new Gauge({
+  name: 'scandock_audit_unsealed_oldest_seconds',
+  help: 'Age of the oldest event that waits for its seal.',
+  registers: [metrics],
+});
+
+export const auditSealAgeSeconds = new Gauge({
+  name: 'scandock_audit_seal_age_seconds',
+  help: 'Age of the newest seal.',
+  registers: [metrics],
+});
+
+export const auditAnchorBehind = new Gauge({
+  name: 'scandock_audit_anchor_behind',
+  help: 'Seals whose head has not been taken to a place outside of the database.',
+  labelNames: ['place'],
+  registers: [metrics],
+});
+
+export const auditAnchorConflicts = new Counter({
+  name: 'scandock_audit_anchor_conflicts_total',
+  help: 'Times that another head than ours was found under its number in the bucket.',
+  registers: [metrics],
+});
+
+/** Only the worker that leads knows how the audit ledger stands; another's figures would be stale. */
+export function forgetAuditGauges(): void {
+  for (const gauge of [
+    auditDefaultRows,
+    auditUnsealed,
+    auditUnsealedOldestSeconds,
+    auditSealAgeSeconds,
+    auditAnchorBehind,
+  ])
+    gauge.reset();
+}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { newId } from '../database/id.js';
-import { decodeCursor, encodeCursor } from './cursor.js';
+import { decodeCursor, encodeCursor, pageOf } from './cursor.js';
 
 describe('a cursor', () => {
   it('gives back what was put in, and is safe in a URL', () => {
@@ -44,4 +44,11 @@ describe('a cursor', () => {
       }),
     );
   });
+});
+
+it('a page says where the next begins when one row more was found, and only then', () => {
+  const rows = Array.from({ length: 3 }, (_, at) => ({ createdAt: new Date(3000 - at), id: newId(), at }));
+  expect(pageOf(rows, 2)).toEqual({ page: rows.slice(0, 2), next: encodeCursor(rows[1]!) });
+  expect(pageOf(rows, 3)).toEqual({ page: rows });
+  expect(pageOf([], 3)).toEqual({ page: [] });
 });

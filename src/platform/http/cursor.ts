@@ -25,6 +25,44 @@ export function decodeCursor(cursor: string): Position {
   }
 }
 
+/** What every list takes, in its query. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  cursor: z.string().max(200).optional(),
+};
+
+/** What every list answers. */
+export const pageSchemaOf = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item), next_cursor: z.string().optional() });
+
+/** How the rows of a page are asked for; see {@link pageOf}. */
+export const newestFirst = (
+  limit: number,
+): { orderBy: ({ createdAt: 'desc' } | { id: 'desc' })[]; take: number } => ({
+  orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+  take: limit + 1,
+});
+
+/**
+ * One page of the newest first, of rows of which one more than its `limit` was asked for: whether that came says whether
+ * there is a next page, whose cursor is `next`.
+ */
+export function pageOf<Row extends Position>(rows: Row[], limit: number): { page: Row[]; next?: string } {
+  const page = rows.slice(0, limit);
+  const last = rows.length > limit ? page.at(-1) : undefined;
+  return { page, ...(last && { next: encodeCursor(last) }) };
+}
+
+/** A page as a list answers it, of rows as {@link pageOf} takes them. */
+export function toPage<Row extends Position, Item>(
+  rows: Row[],
+  limit: number,
+  toItem: (row: Row) => Item,
+): { items: Item[]; next_cursor?: string } {
+  const { page, next } = pageOf(rows, limit);
+  return { items: page.map((row) => toItem(row)), ...(next && { next_cursor: next }) };
+}
+
 /** What a page of the newest first goes on with: conditions on rows with a creation time and an id. */
 export function olderThan(cursor: string) {
   const { createdAt, id } = decodeCursor(cursor);

@@ -7,6 +7,8 @@ export interface ErrorFormat {
   contentType: string;
   /** Further headers of its error responses. */
   headers?: Record<string, string>;
+  /** Headers that are made of the error. */
+  headersOf?(error: ApplicationError): Record<string, string>;
   /** The body: an object becomes JSON, a string (a page) stays as it is. */
   render(error: ApplicationError, requestId: string): object | string;
 }
@@ -17,7 +19,7 @@ export const problemDetails: ErrorFormat = {
   contentType: 'application/problem+json',
   render: (error, requestId) => ({
     type: 'about:blank',
-    title: titles[error.status] ?? 'Error',
+    title: STATUS_NAMES[error.status] ?? 'Error',
     status: error.status,
     detail: error.message,
     code: error.code,
@@ -26,7 +28,8 @@ export const problemDetails: ErrorFormat = {
   }),
 };
 
-const titles: Record<number, string> = {
+/** The names of statuses (RFC 9110, section 15). */
+export const STATUS_NAMES: Record<number, string> = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
@@ -35,10 +38,12 @@ const titles: Record<number, string> = {
   408: 'Request Timeout',
   409: 'Conflict',
   410: 'Gone',
+  412: 'Precondition Failed',
   413: 'Content Too Large',
   414: 'URI Too Long',
   415: 'Unsupported Media Type',
   422: 'Unprocessable Content',
+  428: 'Precondition Required',
   429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
@@ -50,6 +55,13 @@ export function renderError(format: ErrorFormat, error: ApplicationError, reques
   const body = format.render(error, requestId);
   return typeof body === 'string' ? body : JSON.stringify(body);
 }
+
+/** The headers of an error response, but for its content type. */
+export const errorHeaders = (format: ErrorFormat, error: ApplicationError): Record<string, string> => ({
+  ...format.headers,
+  ...format.headersOf?.(error),
+  ...error.headers,
+});
 
 /** The format of the surface that owns `url`. */
 export function formatFor(formats: ErrorFormat[], url: string): ErrorFormat {

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { toApplicationError } from '../errors/translate-error.js';
 import { causeForLog } from '../logging/cause-for-log.js';
 import { bothChallenges } from './challenge.js';
-import { type ErrorFormat, formatFor, renderError } from './error-format.js';
+import { type ErrorFormat, errorHeaders, formatFor, renderError } from './error-format.js';
 
 /** Every error of every route leaves through here, in the format of its surface. */
 @Catch()
@@ -25,8 +25,7 @@ export class ErrorFilter implements ExceptionFilter {
       .code(error.status)
       .headers({
         'cache-control': 'no-store',
-        ...format.headers,
-        ...error.headers,
+        ...errorHeaders(format, error),
         ...(error.status === 401 &&
           request.context.basic && { 'www-authenticate': bothChallenges(error.headers['www-authenticate']) }),
       })

@@ -67,6 +67,22 @@ export class IdempotencyService {
         SET request_hash = excluded.request_hash, resource_id = excluded.resource_id, created_at = excluded.created_at`;
   }
 
+  /**
+   * Makes what a call makes, or tells what the same call made before.
+   * @throws idempotency_conflict, idempotency_mismatch
+   */
+  async once(
+    tx: SqlTransaction,
+    claim: Claim,
+    make: () => Promise<string>,
+  ): Promise<{ id: string; replayed: boolean }> {
+    const earlier = await this.earlier(tx, claim);
+    if (earlier !== undefined) return { id: earlier, replayed: true };
+    const id = await make();
+    await this.remember(tx, claim, id);
+    return { id, replayed: false };
+  }
+
   private identify({ caller, operation, key }: Claim) {
     if (key === undefined) return undefined;
     if (!KEY.test(key))

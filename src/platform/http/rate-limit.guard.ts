@@ -4,6 +4,7 @@ import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
 import { ApplicationError } from '../errors/application-error.js';
+import { addressKey } from './address-key.js';
 
 const WINDOW_SECONDS = 60;
 
@@ -21,7 +22,7 @@ export class RateLimitGuard implements CanActivate {
     const { context: known, ip } = http.getRequest<FastifyRequest>();
     if (known.operation?.audited === 'never') return true;
     const outcome = await this.limiter
-      .consume(known.principal?.id ?? ip)
+      .consume(known.principal?.id ?? addressKey(ip))
       .catch((refused: unknown) => refused as RateLimiterRes);
     const reset = Math.ceil(outcome.msBeforeNext / 1000);
     const limits = {

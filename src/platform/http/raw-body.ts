@@ -47,13 +47,40 @@ export function passRawBodies(server: FastifyInstance): void {
   );
 }
 
+/** A body of which nothing was read yet: until somebody does, its bytes stay with the network. */
+export interface WaitingBody {
+  /** Bytes, if the request says how many. */
+  length: number | undefined;
+  /** Who leaves the loop before its end cuts the connection, and the caller gets no answer. */
+  pieces: Readable;
+}
+
+/** The body of a route that takes it raw, for a service that reads it when there is room. @throws unsupported_media_type */
+export const UnreadBody = createParamDecorator((_: unknown, context: ExecutionContext): WaitingBody => {
+  const request = context.switchToHttp().getRequest<FastifyRequest>();
+  mediaTypeOf(request);
+  const length = request.headers['content-length'];
+  return {
+    length: length === undefined ? undefined : Number(length),
+    pieces: request.body as Readable,
+  };
+});
+
 /** The body of a route that takes it raw. @throws unsupported_media_type, payload_too_large */
 export const RawBody = createParamDecorator((_: unknown, context: ExecutionContext): Promise<ReceivedBody> =>
   receive(context.switchToHttp().getRequest<FastifyRequest>()),
 );
 
 async function receive(request: FastifyRequest): Promise<ReceivedBody> {
-  const { config, bodyLimit } = request.routeOptions;
+  const { bodyLimit } = request.routeOptions;
+  const mediaType = mediaTypeOf(request);
+  if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw payloadTooLarge();
+  return { mediaType, bytes: await readAll(request.body as Readable, bodyLimit) };
+}
+
+/** @throws unsupported_media_type when the route does not take it, or not encoded like that */
+function mediaTypeOf(request: FastifyRequest): string {
+  const { config } = request.routeOptions;
   const [type = '', ...parameters] = request.announcedType.split(';').map((part) => part.trim());
   const mediaType = type.toLowerCase();
   const charset = parameters
@@ -62,8 +89,7 @@ async function receive(request: FastifyRequest): Promise<ReceivedBody> {
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (!config.rawBody?.includes(mediaType) || !UTF8.test(charset ?? 'utf-8') || encoding !== 'identity')
     throw unsupportedType();
-  if (Number(request.headers['content-length'] ?? 0) > bodyLimit) throw tooLarge();
-  return { mediaType, bytes: await readAll(request.body as Readable, bodyLimit) };
+  return mediaType;
 }
 
 /** Read to its end even when it is too long, keeping nothing: to stop would cut the connection before the answer. */
@@ -77,14 +103,17 @@ async function readAll(body: Readable, limit: number): Promise<Buffer<ArrayBuffe
       else parts.length = 0;
     }
   } catch (cause) {
-    throw new ApplicationError('bad_request', 400, 'The request body did not arrive in full.', { cause });
+    throw incompleteBody(cause);
   }
-  if (size > limit) throw tooLarge();
+  if (size > limit) throw payloadTooLarge();
   return Buffer.concat(parts, size);
 }
 
 const unsupportedType = (): ApplicationError =>
   new ApplicationError('unsupported_media_type', 415, 'This content type is not supported here.');
 
-const tooLarge = (): ApplicationError =>
+export const incompleteBody = (cause: unknown): ApplicationError =>
+  new ApplicationError('bad_request', 400, 'The request body did not arrive in full.', { cause });
+
+export const payloadTooLarge = (): ApplicationError =>
   new ApplicationError('payload_too_large', 413, 'The request body is too large.');

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Operation } from '../authorization/operations.js';
-import type { Caller, Credential, Principal, RequestInfo } from '../authorization/principal.js';
+import type { Caller, Credential, Portal, Principal, RequestInfo } from '../authorization/principal.js';
 import type { ApplicationError } from '../errors/application-error.js';
 import { newId } from '../database/id.js';
 
@@ -12,6 +12,8 @@ export interface RequestContext {
   operation?: Operation;
   /** The route takes HTTP Basic too, and its 401 has to say so. */
   basic?: boolean;
+  /** Of a portal's route, once its key is known. */
+  portal?: Portal;
   credential?: Credential;
   /** Known as soon as the credential is, before anything was allowed. */
   principal?: Principal;
@@ -58,3 +60,10 @@ export const CurrentRequest = createParamDecorator(
   (_: unknown, context: ExecutionContext): RequestInfo =>
     context.switchToHttp().getRequest<FastifyRequest>().context.info,
 );
+
+/** The portal whose key the request has shown; on routes that need one. */
+export const CurrentPortal = createParamDecorator((_: unknown, context: ExecutionContext): Portal => {
+  const { portal } = context.switchToHttp().getRequest<FastifyRequest>().context;
+  if (!portal) throw new Error('The route needs no portal key.');
+  return portal;
+});

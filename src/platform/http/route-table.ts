@@ -2,7 +2,7 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { RequestMethod } from '@nestjs/common';
 import type { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { type Operation, operationNamed } from '../authorization/operations.js';
-import { BASIC, OPERATION, PUBLIC } from '../authorization/requires.js';
+import { BASIC, OPERATION, PORTAL, PUBLIC } from '../authorization/requires.js';
 
 export interface Route {
   method: string;
@@ -11,6 +11,8 @@ export interface Route {
   public: boolean;
   /** Takes HTTP Basic besides bearer tokens. */
   basic: boolean;
+  /** Needs a portal's key, whether public or not. */
+  portal: boolean;
 }
 
 /**
@@ -35,13 +37,16 @@ export function readRouteTable(
         undecorated.push(`${metatype!.name}.${name}`);
         continue;
       }
+      const marked = (key: string): boolean =>
+        reflector.getAllAndOverride<boolean | undefined>(key, [handler, metatype!]) ?? false;
       for (const path of [paths].flat())
         routes.push({
           method: RequestMethod[reflector.get<RequestMethod>(METHOD_METADATA, handler)]!,
           path: pathOf([base].flat()[0]!, path),
           operation: operationNamed(operation),
           public: reflector.get<boolean | undefined>(PUBLIC, handler) ?? false,
-          basic: reflector.getAllAndOverride<boolean | undefined>(BASIC, [handler, metatype!]) ?? false,
+          basic: marked(BASIC),
+          portal: marked(PORTAL),
         });
     }
   }

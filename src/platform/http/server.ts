@@ -14,7 +14,7 @@ import type { ConfigValues } from '../config/config.schema.js';
 import { newId } from '../database/id.js';
 import { toApplicationError } from '../errors/translate-error.js';
 import { observeRequest } from '../health/metrics.js';
-import { type ErrorFormat, formatFor, problemDetails, renderError } from './error-format.js';
+import { type ErrorFormat, errorHeaders, formatFor, problemDetails, renderError } from './error-format.js';
 import { passRawBodies } from './raw-body.js';
 import { readBodiesOfGet } from './reads-body.js';
 import { beginContext } from './request-context.js';
@@ -22,8 +22,11 @@ import { beginContext } from './request-context.js';
 /** Largest body of a route that says nothing else, in bytes. */
 const DEFAULT_BODY_LIMIT = 256 * 1024;
 
-/** Longest a request may take to arrive, in milliseconds: bodies here are small, and a dripping one holds a socket. */
-const REQUEST_LIMIT_MS = 60_000;
+/**
+ * Longest a request may take to arrive, in milliseconds: a dripping one holds a socket. Long enough for a patient's file
+ * over a slow line, which waits for its turn first.
+ */
+const REQUEST_LIMIT_MS = 300_000;
 
 /** A route's own body limit: `[path, bytes]`. */
 export type BodyLimits = Record<string, number>;
@@ -90,7 +93,7 @@ function refuseUnrouted(
   const format = formatFor(formats, request.url);
   raw.writeHead(error.status, {
     ...bareHeaders(requestId),
-    ...format.headers,
+    ...errorHeaders(format, error),
     'content-type': format.contentType,
   });
   raw.end(renderError(format, error, requestId));
@@ -132,7 +135,7 @@ function followRequests(server: FastifyInstance): void {
     done();
   });
   server.addHook('onResponse', (request, reply, done) => {
-    const { info, operation, principal, error } = request.context;
+    const { info, operation, principal, portal, error } = request.context;
     const route = request.routeOptions.url ?? 'unknown';
     observeRequest({
       operation: operation?.name ?? 'none',
@@ -147,7 +150,7 @@ function followRequests(server: FastifyInstance): void {
         method: request.method,
         route,
         operation: operation?.name,
-        organizationId: principal?.organizationId,
+        organizationId: principal?.organizationId ?? portal?.organizationId,
         principalId: principal?.id,
         status: reply.statusCode,
         code: error?.code,

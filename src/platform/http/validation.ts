@@ -14,6 +14,16 @@ export const validationPipe = (): StandardSchemaValidationPipe =>
       ),
   });
 
+/** The id of a row. In lower case, as the database writes it; callers may use either (RFC 9562, section 4). */
+export const uuid = z.uuid().transform((id) => id.toLowerCase());
+
+/** Of a PATCH: each member may be left out, but not all of them. */
+export const changesOf = <Members extends z.ZodRawShape>(members: Members) =>
+  z
+    .strictObject(members)
+    .partial()
+    .refine((given) => Object.keys(given).length > 0, 'must name at least one');
+
 /** Text a person typed: no control characters, so that it cannot forge a log line, a header or a page. */
 export const plainText = (maximum: number) =>
   z
@@ -25,3 +35,9 @@ export const plainText = (maximum: number) =>
       /^[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*$/u,
       'must not contain control characters',
     );
+
+/** What a person calls a file; never a path, neither for us nor for who saves it under that name. */
+export const fileName = plainText(255).refine(
+  (name) => !/[/\\]/.test(name) && name !== '.' && name !== '..',
+  'must be a file name, not a path',
+);

@@ -45,9 +45,13 @@ export class Presigner {
     };
   }
 
-  /** One PUT on one key, of `size` bytes exactly, whose number is signed; of any size when it is not known. */
-  async put(key: string, size: number | undefined, now: Date): Promise<SignedRequest> {
-    return this.sign('PUT', key, size === undefined ? {} : { 'content-length': String(size) }, {}, now);
+  /** One PUT on one key, of `size` bytes and that type exactly, both signed; of any where they are not known. */
+  async put(key: string, size: number | undefined, now: Date, contentType?: string): Promise<SignedRequest> {
+    const headers = {
+      ...(size !== undefined && { 'content-length': String(size) }),
+      ...(contentType !== undefined && { 'content-type': contentType }),
+    };
+    return this.sign('PUT', key, headers, {}, now);
   }
 
   /** One GET on one key, always as a download of a harmless type: the bytes are the uploader's. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import {
@@ -11,6 +12,7 @@ import {
 import { CONFIG } from '../config/config.module.js';
 import { ConfigError, type ConfigValues } from '../config/config.schema.js';
 import { exactly } from './exactly.js';
+import { type MultipartId, MultipartUpload } from './multipart-upload.js';
 import { ObjectClient } from './object-client.js';
 import { Presigner, type SignedRequest } from './presigner.js';
 
@@ -67,9 +69,9 @@ export class StorageService implements OnApplicationShutdown {
     });
   }
 
-  /** @param size in bytes, which the caller then has to send exactly; undefined allows any */
-  presignPut(key: string, size: number | undefined, now: Date): Promise<SignedRequest> {
-    return this.presigner.put(key, size, now);
+  /** @param size in bytes, which the caller then has to send exactly, like the type; undefined allows any */
+  presignPut(key: string, size: number | undefined, now: Date, contentType?: string): Promise<SignedRequest> {
+    return this.presigner.put(key, size, now, contentType);
   }
 
   presignGet(key: string, fileName: string, now: Date): Promise<SignedRequest> {
@@ -178,6 +180,35 @@ export class StorageService implements OnApplicationShutdown {
 
   async writeBytes(key: string, bytes: Uint8Array): Promise<void> {
     await this.objects.put(key, bytes, { 'content-type': 'application/octet-stream' });
+  }
+
+  /**
+   * The same for what nobody is to remove before a day, its owner and administrators included (S3 Object Lock, compliance
+   * mode; the bucket has to be made for it). @throws BucketError of a bucket that cannot
+   */
+  async writeLocked(key: string, bytes: Uint8Array, until: Date): Promise<void> {
+    await this.objects.put(key, bytes, {
+      'content-type': 'application/octet-stream',
+      // S3 demands the one of a PUT with a lock, whatever else tells the hash.
+      'content-md5': createHash('md5').update(bytes).digest('base64'),
+      'x-amz-object-lock-mode': 'COMPLIANCE',
+      'x-amz-object-lock-retain-until-date': until.toISOString(),
+    });
+  }
+
+  /** For an object whose size nobody knows before it ends. */
+  beginMultipart(key: string): Promise<MultipartUpload> {
+    return MultipartUpload.begin(this.client, this.bucket, key);
+  }
+
+  /** Goes on with what {@link beginMultipart} began. @param etags of the parts that are there, in order */
+  resumeMultipart(started: MultipartId, etags: readonly string[]): MultipartUpload {
+    return MultipartUpload.resume(this.client, this.bucket, started, etags);
+  }
+
+  /** Gives up what {@link beginMultipart} began, in this process or in one that died. */
+  abortMultipart(started: MultipartId): Promise<void> {
+    return MultipartUpload.abort(this.client, this.bucket, started);
   }
 
   /** Deletes all that lies under a prefix, which ends with a slash. Returns what the bucket kept. */

@@ -1,0 +1,66 @@
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+
+/** What the bucket knows an upload in parts by, until it is completed or aborted. */
+export interface MultipartId {
+  key: string;
+  id: string;
+}
+
+/** An object of unknown size, written part by part. Nothing of it is seen under its key before it is complete. */
+export class MultipartUpload {
+  private constructor(
+    private readonly client: S3Client,
+    private readonly bucket: string,
+    readonly started: MultipartId,
+    private readonly etags: string[],
+  ) {}
+
+  static async begin(client: S3Client, bucket: string, key: string): Promise<MultipartUpload> {
+    const request = { Bucket: bucket, Key: key, ContentType: 'application/octet-stream' };
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(request));
+    return new MultipartUpload(client, bucket, { key, id: UploadId! }, []);
+  }
+
+  /** Goes on with an upload behind parts that are there. @param etags theirs, in order */
+  static resume(
+    client: S3Client,
+    bucket: string,
+    started: MultipartId,
+    etags: readonly string[],
+  ): MultipartUpload {
+    return new MultipartUpload(client, bucket, started, [...etags]);
+  }
+
+  /** One part after the other. @param bytes 5 MiB at least but for the last part; 10,000 parts at most (S3 User Guide, "multipart upload limits") */
+  async add(bytes: Uint8Array): Promise<{ number: number; etag: string }> {
+    const PartNumber = this.etags.length + 1;
+    const part = { ...this.named, PartNumber, Body: bytes, ContentLength: bytes.length };
+    const { ETag } = await this.client.send(new UploadPartCommand(part));
+    this.etags.push(ETag!);
+    return { number: PartNumber, etag: ETag! };
+  }
+
+  async complete(): Promise<void> {
+    const Parts = this.etags.map((ETag, index) => ({ ETag, PartNumber: index + 1 }));
+    await this.client.send(new CompleteMultipartUploadCommand({ ...this.named, MultipartUpload: { Parts } }));
+  }
+
+  /** Forgets the parts of an upload that somebody has begun. One that is not there counts as aborted. */
+  static async abort(client: S3Client, bucket: string, { key, id }: MultipartId): Promise<void> {
+    try {
+      await client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: id }));
+    } catch (error) {
+      if ((error as Error).name !== 'NoSuchUpload') throw error;
+    }
+  }
+
+  private get named() {
+    return { Bucket: this.bucket, Key: this.started.key, UploadId: this.started.id };
+  }
+}

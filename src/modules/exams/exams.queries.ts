@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { accessibleBy } from '@casl/prisma/runtime';
 import type { Exam, Prisma, ShareLink } from '../../generated/prisma/client.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
-import { encodeCursor, olderThan } from '../../platform/http/cursor.js';
+import { newestFirst, olderThan, pageOf } from '../../platform/http/cursor.js';
 import { StudiesService } from '../studies/studies.service.js';
 import { ShareLinksService } from '../sharing/share-links.service.js';
 import type {
@@ -52,28 +52,26 @@ export class ExamQueries {
   async list(caller: Caller, { limit, cursor, offset, status }: ListExams): Promise<ExamPage> {
     const { organizationId } = caller.principal;
     const where: Prisma.ExamWhereInput[] = [
-      accessibleBy(caller.ability, 'exams:list').ofType('Exam'),
+      accessibleBy(caller, 'exams:list').ofType('Exam'),
       { organizationId, deletedAt: null, ...(status && { status }) },
     ];
     if (cursor) where.push(...olderThan(cursor));
     return this.database.withOrganization(organizationId, async (tx) => {
       const exams = await tx.exam.findMany({
         where: { AND: where },
-        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-        take: limit + 1,
+        ...newestFirst(limit),
         ...(offset && !cursor && { skip: offset }),
         include: withLink,
       });
-      const page = exams.slice(0, limit);
+      const { page, next } = pageOf(exams, limit);
       const counts = await this.countFiles(
         tx,
         organizationId,
         page.map(({ id }) => id),
       );
-      const last = page.at(-1);
       return {
         items: page.map((exam) => this.summarize(exam, counts.get(exam.id))),
-        ...(exams.length > limit && last && { next_cursor: encodeCursor(last) }),
+        ...(next && { next_cursor: next }),
       };
     });
   }
@@ -84,10 +82,7 @@ export class ExamQueries {
     return this.database.withOrganization(organizationId, async (tx) => {
       const exam = await tx.exam.findFirst({
         where: {
-          AND: [
-            accessibleBy(caller.ability, 'exams:read').ofType('Exam'),
-            { id, organizationId, deletedAt: null },
-          ],
+          AND: [accessibleBy(caller, 'exams:read').ofType('Exam'), { id, organizationId, deletedAt: null }],
         },
         include: withLink,
       });

@@ -1,16 +1,12 @@
 import { z } from 'zod';
-import { plainText } from '../../platform/http/validation.js';
+import { pageSchemaOf } from '../../platform/http/cursor.js';
+import { fileName, plainText } from '../../platform/http/validation.js';
 
 /** Largest object one PUT can carry (S3), in bytes. */
 export const MAX_FILE_BYTES = 5 * 1024 ** 3;
 export const MAX_FILES = 5000;
 /** 5,000 files with 800 bytes for each. */
 export const CREATE_BODY_LIMIT = 4 * 1024 * 1024;
-
-const fileName = plainText(255).refine(
-  (name) => !/[/\\]/.test(name) && name !== '.' && name !== '..',
-  'must be a file name, not a path',
-);
 
 const birthDate = z.iso
   .date('must be a date, YYYY-MM-DD')
@@ -43,8 +39,6 @@ export const createExamSchema = z.strictObject({
     }),
 });
 export type CreateExam = z.infer<typeof createExamSchema>;
-
-export const examIdSchema = z.uuid().transform((id) => id.toLowerCase());
 
 const uploadUrlSchema = z.object({
   name: z.string(),
@@ -120,10 +114,7 @@ export const listExamsSchema = z.strictObject({
 });
 export type ListExams = z.infer<typeof listExamsSchema>;
 
-export const examPageSchema = z.object({
-  items: z.array(examSummarySchema),
-  next_cursor: z.string().optional(),
-});
+export const examPageSchema = pageSchemaOf(examSummarySchema);
 export type ExamPage = z.infer<typeof examPageSchema>;
 
 /** Years that neither Postgres nor ISO 8601 spells in four digits are a mistake, not an end. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { accessibleBy } from '@casl/prisma/runtime';
 import type { Exam } from '../../generated/prisma/client.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
@@ -197,7 +197,7 @@ export class ExamsService {
     const exam = await tx.exam.findFirst({
       where: {
         AND: [
-          accessibleBy(caller.ability, operation).ofType('Exam'),
+          accessibleBy(caller, operation).ofType('Exam'),
           { id, organizationId: caller.principal.organizationId, deletedAt: null },
         ],
       },

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { accessibleBy } from '@casl/prisma/runtime';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
@@ -73,10 +73,7 @@ export class ShareSettingsService {
     await tx.$queryRaw`SELECT 1 FROM exam WHERE organization_id = ${organizationId}::uuid AND id = ${id}::uuid FOR UPDATE`;
     const exam = await tx.exam.findFirst({
       where: {
-        AND: [
-          accessibleBy(caller.ability, 'exams:share').ofType('Exam'),
-          { id, organizationId, deletedAt: null },
-        ],
+        AND: [accessibleBy(caller, 'exams:share').ofType('Exam'), { id, organizationId, deletedAt: null }],
       },
     });
     if (!exam) throw notFound();

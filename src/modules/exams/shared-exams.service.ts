@@ -61,13 +61,22 @@ export class SharedExamsService {
           state: 'registered',
           slot: { examId, exam: { deletedAt: null } },
         },
-        select: { storedObject: { select: { key: true } }, slot: { select: { position: true } } },
+        select: {
+          storedObject: { select: { key: true } },
+          slot: { select: { position: true } },
+          studyId: true,
+        },
       });
       if (!upload?.storedObject || !upload.slot) throw notFound();
       const detail = { exam: examId, upload: uploadId };
       await this.audit.record(
         tx,
-        this.links.actedThrough<'shares:download'>(link, request, { action: 'shares:download', detail }),
+        this.links.actedThrough<'shares:download'>(link, request, {
+          action: 'shares:download',
+          resource: { type: 'Upload', id: uploadId },
+          ...(upload.studyId && { studyRef: upload.studyId }),
+          detail,
+        }),
       );
       return { key: upload.storedObject.key, position: upload.slot.position };
     });

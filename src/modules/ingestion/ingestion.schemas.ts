@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { plainText } from '../../platform/http/validation.js';
+import { plainText, uuid } from '../../platform/http/validation.js';
 import { metadataPatchSchema, metadataQuerySchema } from '../metadata/metadata.schemas.js';
 import { uidSchema } from '../studies/studies.schemas.js';
 import { ORDER_STATES } from './order-state.js';
 
 /** Any UUID for reading: orders' own are version 4, and what is none is simply not there. */
-export const orderIdSchema = z.uuid().transform((id) => id.toLowerCase());
+export const orderIdSchema = uuid;
 /** Version 4 for making one (seed 001). */
 export const newOrderIdSchema = z.uuidv4('must be a UUIDv4').transform((id) => id.toLowerCase());
 

@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { accessibleBy } from '@casl/prisma/runtime';
 import type { Order, Prisma } from '../../generated/prisma/client.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
-import { encodeCursor, olderThan } from '../../platform/http/cursor.js';
+import { newestFirst, olderThan, pageOf } from '../../platform/http/cursor.js';
 import { OrdersService } from '../orders/orders.service.js';
+import { mentionStudy } from '../studies/study.mention.js';
 import type {
   FailureReport,
   ListOrders,
@@ -48,7 +49,8 @@ export class OrderQueries {
     return this.read(caller, async (tx) => {
       const orders = await this.orders.ofStudy(tx, caller, 'orders:read', studyUid);
       if (!orders[0]) throw notFound();
-      caller.request.about = { resource: { type: 'Order', id: orders[0].id } };
+      await mentionStudy(tx, caller, studyUid);
+      caller.request.about = { ...caller.request.about, resource: { type: 'Order', id: orders[0].id } };
       return { order_ids: orders.map(({ id }) => id) };
     });
   }
@@ -60,7 +62,7 @@ export class OrderQueries {
   ): Promise<OrderPage> {
     const { organizationId } = caller.principal;
     const where: Prisma.OrderWhereInput[] = [
-      accessibleBy(caller.ability, 'orders:list').ofType('Order'),
+      accessibleBy(caller, 'orders:list').ofType('Order'),
       { organizationId },
     ];
     if (study_uid)
@@ -71,14 +73,13 @@ export class OrderQueries {
     return this.read(caller, async (tx) => {
       const orders = await tx.order.findMany({
         where: { AND: where },
-        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-        take: limit + 1,
+        ...newestFirst(limit),
       });
-      const page = orders.slice(0, limit);
-      const last = page.at(-1);
+      const { page, next } = pageOf(orders, limit);
+      if (study_uid) await mentionStudy(tx, caller, study_uid);
       return {
         items: await this.views.summaries(tx, organizationId, page),
-        ...(orders.length > limit && last && { next_cursor: encodeCursor(last) }),
+        ...(next && { next_cursor: next }),
       };
     });
   }
@@ -104,7 +105,8 @@ export class OrderQueries {
       order_id === undefined
         ? await this.orders.newestOfStudy(tx, caller, 'orders:read', study_uid!)
         : await this.orders.find(tx, caller, 'orders:read', order_id);
-    caller.request.about = { resource: { type: 'Order', id: order.id } };
+    if (study_uid !== undefined) await mentionStudy(tx, caller, study_uid);
+    caller.request.about = { ...caller.request.about, resource: { type: 'Order', id: order.id } };
     return order;
   }
 

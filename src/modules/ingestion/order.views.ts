@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Order } from '../../generated/prisma/client.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import type { Transaction } from '../../platform/database/database.service.js';
 import type { EffectiveAttributes } from '../metadata/effective.js';
@@ -25,15 +26,22 @@ export class OrderViews {
   constructor(private readonly overlays: OverlaysService) {}
 
   /**
-   * What is shown of tags is what the caller may read of studies: who knows a study's UID can have it join an order of
-   * its own, and must not learn by that whose it is.
+   * What is shown of tags is what the caller may read of studies, each of them: who knows a study's UID can have it join
+   * an order of its own, and must not learn by that whose it is.
    */
   async state(tx: Transaction, caller: Caller, order: Order): Promise<Standing> {
-    const standing = (await this.stand(tx, order.organizationId, [order], false))[0]!;
-    if (caller.scopes.includes('studies:read') && caller.ability.can('studies:read', 'Study'))
-      return standing;
-    const overlays = await this.overlays.ofOrders(tx, order.organizationId, [order.id]);
-    return { ...standing, attributes: this.overlays.effective(overlays.get(order.id), []) };
+    const { organizationId, id } = order;
+    const standing = (await this.stand(tx, organizationId, [order], false))[0]!;
+    const readable = accessibleBy(caller, 'studies:read').ofType('Study');
+    if (standing.studies.length === 0 || Object.keys(readable).length === 0) return standing;
+    const studies = await tx.study.findMany({
+      where: { AND: [readable, { organizationId, orders: { some: { orderId: id } } }] },
+      select: { studyInstanceUid: true },
+    });
+    const uids = new Set(studies.map(({ studyInstanceUid }) => studyInstanceUid));
+    const tags = standing.studies.filter(({ studyUid }) => uids.has(studyUid)).map((row) => row.attributes);
+    const overlays = await this.overlays.ofOrders(tx, organizationId, [id]);
+    return { ...standing, attributes: this.overlays.effective(overlays.get(id), tags) };
   }
 
   async status(tx: Transaction, caller: Caller, order: Order): Promise<OrderStatus> {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { accessibleBy } from '@casl/prisma/runtime';
 import { subject } from '@casl/ability';
 import type { Order } from '../../generated/prisma/client.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
 import type { Transaction } from '../../platform/database/database.service.js';
@@ -31,7 +31,7 @@ export class OrdersService {
   async find(tx: Transaction, caller: Caller, operation: string, id: string): Promise<Order> {
     const { organizationId } = caller.principal;
     const order = await tx.order.findFirst({
-      where: { AND: [accessibleBy(caller.ability, operation).ofType('Order'), { id, organizationId }] },
+      where: { AND: [accessibleBy(caller, operation).ofType('Order'), { id, organizationId }] },
     });
     if (!order) throw notFound();
     return order;
@@ -60,7 +60,7 @@ export class OrdersService {
     return tx.order.findMany({
       where: {
         AND: [
-          accessibleBy(caller.ability, operation).ofType('Order'),
+          accessibleBy(caller, operation).ofType('Order'),
           { organizationId, studies: { some: { study: { organizationId, studyInstanceUid: studyUid } } } },
         ],
       },

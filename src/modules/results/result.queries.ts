@@ -1,21 +1,27 @@
 import { Injectable } from '@nestjs/common';
-import { accessibleBy } from '@casl/prisma/runtime';
-import { DOCUMENT_TYPES, type DocumentKind } from '../../formats/document/document.js';
+import { DOCUMENT_TYPES, type ReportKind } from '../../formats/document/document.js';
 import type { Prisma } from '../../generated/prisma/client.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
-import { decodeCursor, encodeCursor, type Position } from '../../platform/http/cursor.js';
+import { decodeCursor, encodeCursor, olderThan, type Position } from '../../platform/http/cursor.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
+import { actedBy, AuditService } from '../audit/audit.service.js';
 import { OrdersService } from '../orders/orders.service.js';
+import { mentionStudy } from '../studies/study.mention.js';
 import type { ListReports, ListResults, ResultPage } from './results.schemas.js';
 
-const parts = { upload: { include: { storedObject: true } } } satisfies Prisma.ResultInclude;
+/** Two studies of its order are enough to know that it is not about one. */
+const parts = {
+  upload: { include: { storedObject: true } },
+  order: { select: { studies: { select: { studyId: true }, take: 2 } } },
+} satisfies Prisma.ResultInclude;
 type Row = Prisma.ResultGetPayload<{ include: typeof parts }>;
 
 /** What a download is named like; the name itself is the result's id. */
-const EXTENSIONS: Record<DocumentKind, string> = {
+const EXTENSIONS: Record<ReportKind, string> = {
   json: 'json',
   pdf: 'pdf',
   sr: 'dcm',
@@ -24,13 +30,17 @@ const EXTENSIONS: Record<DocumentKind, string> = {
   txt: 'txt',
 };
 
-/** Delivered results, with a URL for the bytes of each. Reads are audited by the response hook. */
+/**
+ * Delivered results, with a URL for the bytes of each. That a list was read is audited by the response hook; here, which
+ * results it had URLs for.
+ */
 @Injectable()
 export class ResultQueries {
   constructor(
     private readonly database: DatabaseService,
     private readonly orders: OrdersService,
     private readonly storage: StorageService,
+    private readonly audit: AuditService,
     private readonly clock: Clock,
   ) {}
 
@@ -44,15 +54,16 @@ export class ResultQueries {
         ? [await this.orders.find(tx, caller, 'results:list', order_id)]
         : await this.orders.ofStudy(tx, caller, 'results:list', study_uid!);
       if (orders.length === 0) throw notFound();
+      if (study_uid) await mentionStudy(tx, caller, study_uid);
       return this.find(
         tx,
         caller,
         [
           { orderId: { in: orders.map(({ id }) => id) }, deliveredAt: { not: null } },
           report_type ? { reportType: report_type } : {},
-          cursor ? before(decodeCursor(cursor)) : {},
+          ...(cursor ? olderThan(cursor) : []),
         ],
-        { orderBy: [{ createdAt: 'desc' }, { id: 'desc' }], take: limit + 1 },
+        { orderBy: [{ createdAt: 'desc' }, { id: 'desc' }], limit },
       );
     });
     return this.toPage(rows, limit, ({ createdAt, id }) => ({ createdAt, id }));
@@ -65,24 +76,28 @@ export class ResultQueries {
         tx,
         caller,
         [{ deliveredAt: { not: null }, acknowledgedAt: null }, cursor ? after(decodeCursor(cursor)) : {}],
-        { orderBy: [{ deliveredAt: 'asc' }, { id: 'asc' }], take: limit + 1 },
+        { orderBy: [{ deliveredAt: 'asc' }, { id: 'asc' }], limit },
       ),
     );
     return this.toPage(rows, limit, ({ deliveredAt, id }) => ({ createdAt: deliveredAt!, id }));
   }
 
-  private find(
+  private async find(
     tx: Transaction,
-    { ability, principal: { organizationId } }: Caller,
+    caller: Caller,
     where: Prisma.ResultWhereInput[],
-    page: Pick<Prisma.ResultFindManyArgs, 'orderBy' | 'take'>,
+    { orderBy, limit }: { orderBy: Prisma.ResultFindManyArgs['orderBy']; limit: number },
   ): Promise<Row[]> {
-    const accessible = accessibleBy(ability, 'results:read').ofType('Result');
-    return tx.result.findMany({
+    const { organizationId } = caller.principal;
+    const accessible = accessibleBy(caller, 'results:read').ofType('Result');
+    const rows = await tx.result.findMany({
       where: { AND: [accessible, { organizationId }, ...where] },
       include: parts,
-      ...page,
+      orderBy,
+      take: limit + 1,
     });
+    await this.audit.record(tx, ...rows.slice(0, limit).map((row) => downloadOf(caller, row)));
+    return rows;
   }
 
   private async toPage(rows: Row[], limit: number, position: (row: Row) => Position): Promise<ResultPage> {
@@ -115,10 +130,14 @@ export class ResultQueries {
   }
 }
 
-const before = ({ createdAt, id }: Position): Prisma.ResultWhereInput => ({
-  createdAt: { lte: createdAt },
-  OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }],
-});
+function downloadOf(caller: Caller, { id, orderId, order: { studies } }: Row) {
+  return actedBy<'results:download'>(caller, {
+    action: 'results:download',
+    resource: { type: 'Result', id },
+    ...(studies.length === 1 && { studyRef: studies[0]!.studyId }),
+    detail: { order: orderId },
+  });
+}
 
 const after = ({ createdAt: deliveredAt, id }: Position): Prisma.ResultWhereInput => ({
   deliveredAt: { gte: deliveredAt },

@@ -4,11 +4,10 @@ import { OrdersModule } from '../orders/orders.module.js';
 import { UploadsModule } from '../uploads/uploads.module.js';
 import { ResultQueries } from './result.queries.js';
 import { ResultsService } from './results.service.js';
-import { StagingWriter } from './staging.writer.js';
 
 @Module({
   imports: [OrdersModule, UploadsModule],
-  providers: [ResultsService, ResultQueries, StagingWriter],
+  providers: [ResultsService, ResultQueries],
   exports: [ResultsService, ResultQueries],
 })
 export class ResultsModule {}

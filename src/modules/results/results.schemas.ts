@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { pageSchemaOf } from '../../platform/http/cursor.js';
+import { uuid } from '../../platform/http/validation.js';
 import { uidSchema } from '../studies/studies.schemas.js';
 
 /** Largest report, in bytes. */
 export const RESULT_LIMIT = 25 * 1024 * 1024;
-
-const id = z.uuid().transform((id) => id.toLowerCase());
 
 const reportType = z
   .string()
@@ -15,7 +15,7 @@ const limit = z.coerce.number().int().min(1).max(100).default(20);
 const cursor = z.string().min(1).max(200).optional();
 
 export const deliverResultSchema = z.strictObject({
-  order_id: id,
+  order_id: uuid,
   report_type: reportType
     .optional()
     .describe('Absent: json, pdf, sr, xml, png or txt, after the content type. Never a name of a person'),
@@ -24,7 +24,7 @@ export type DeliverResult = z.infer<typeof deliverResultSchema>;
 
 export const listResultsSchema = z
   .strictObject({
-    order_id: id.optional(),
+    order_id: uuid.optional(),
     study_uid: uidSchema.optional(),
     report_type: reportType.optional(),
     limit,
@@ -39,7 +39,7 @@ export type ListResults = z.infer<typeof listResultsSchema>;
 export const listReportsSchema = z.strictObject({ limit, cursor });
 export type ListReports = z.infer<typeof listReportsSchema>;
 
-export const acknowledgeSchema = z.strictObject({ result_ids: z.array(id).min(1).max(100) });
+export const acknowledgeSchema = z.strictObject({ result_ids: z.array(uuid).min(1).max(100) });
 export type Acknowledge = z.infer<typeof acknowledgeSchema>;
 
 export const deliveredResultSchema = z.object({
@@ -65,10 +65,7 @@ const resultSchema = z.object({
   expires_at: z.iso.datetime(),
 });
 
-export const resultPageSchema = z.object({
-  items: z.array(resultSchema),
-  next_cursor: z.string().optional(),
-});
+export const resultPageSchema = pageSchemaOf(resultSchema);
 export type ResultPage = z.infer<typeof resultPageSchema>;
 
 export const acknowledgedSchema = z.object({

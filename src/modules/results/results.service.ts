@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import { accessibleBy } from '@casl/prisma/runtime';
 import { DOCUMENT_TYPES, inPieces, inspectDocument } from '../../formats/document/document.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
@@ -17,7 +17,7 @@ import { stagingKey } from '../uploads/uploads.keys.js';
 import { insertResult, type ResultRow, resultWithUpload } from './result.rows.js';
 import { unacceptable } from './results.errors.js';
 import type { Acknowledged, DeliveredResult } from './results.schemas.js';
-import { StagingWriter } from './staging.writer.js';
+import { StagingWriter } from '../uploads/staging.writer.js';
 
 /** How long a delivery waits for the worker, and how often it looks, in milliseconds. */
 const WAIT_MS = 10_000;
@@ -65,7 +65,7 @@ export class ResultsService {
     const result = await this.accept(caller, { reportType: kind, ...report }, idempotencyKey);
     if (UNSEEN.includes(result.uploadState)) {
       const key = stagingKey(organizationId, result.uploadId);
-      await this.staging.put(key, report.bytes, this.clock.now());
+      await this.staging.put(key, [report.bytes], this.clock.now());
       await this.landing.land(witnessOf(caller), await this.landing.look(organizationId, [result.uploadId]));
     }
     return this.untilDelivered(organizationId, result);
@@ -79,7 +79,7 @@ export class ResultsService {
       const found = await tx.result.findMany({
         where: {
           AND: [
-            accessibleBy(caller.ability, 'results:acknowledge').ofType('Result'),
+            accessibleBy(caller, 'results:acknowledge').ofType('Result'),
             { organizationId, id: { in: ids }, deliveredAt: { not: null } },
           ],
         },
@@ -96,7 +96,7 @@ export class ResultsService {
         tx,
         actedBy<'results:acknowledge'>(caller, {
           action: 'results:acknowledge',
-          resource: { type: 'Result' },
+          resource: { type: 'Result', ...(acknowledged.length === 1 && { id: acknowledged[0]! }) },
           detail: {
             results: acknowledged,
             repeated: acknowledged.length - count,
@@ -120,15 +120,15 @@ export class ResultsService {
     const claim = { caller, operation: 'results:deliver', key, body };
     return this.database.withOrganization(organizationId, async (tx) => {
       await this.orders.find(tx, caller, 'results:deliver', report.orderId);
-      const earlier = await this.idempotency.earlier(tx, claim);
-      const id = earlier ?? (await this.insert(tx, caller, report, sha256));
-      if (!earlier) await this.idempotency.remember(tx, claim, id);
+      const { id, replayed } = await this.idempotency.once(tx, claim, () =>
+        this.insert(tx, caller, report, sha256),
+      );
       await this.audit.record(
         tx,
         actedBy<'results:deliver'>(caller, {
           action: 'results:deliver',
           resource: { type: 'Result', id },
-          detail: { order: report.orderId, size: bytes.length, replayed: earlier !== undefined },
+          detail: { order: report.orderId, size: bytes.length, replayed },
         }),
       );
       return resultWithUpload(tx, organizationId, id);

@@ -10,6 +10,7 @@ import { authenticate, sha256 } from '../../platform/crypto/master-key.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { newId } from '../../platform/database/id.js';
 import { ApplicationError, notFound } from '../../platform/errors/application-error.js';
+import { addressKey } from '../../platform/http/address-key.js';
 import type { AuditEntry } from '../audit/audit.events.js';
 import { FailureLimiter } from '../auth/failure-limiter.js';
 
@@ -110,7 +111,7 @@ export class ShareLinksService {
 
   /** Checks a link's password, a few times a minute at most. @throws 401 `wrong_password`, 429 */
   async unlock(link: ShareLink, password: string, request: RequestInfo): Promise<string> {
-    await this.limiter.guard([`share ${link.id}`, `share ${link.id} ${request.ip}`], async () => {
+    await this.limiter.guard([`share ${link.id}`, `share ${link.id} ${addressKey(request.ip)}`], async () => {
       if (link.passwordHash && (await verify(link.passwordHash, password))) return;
       throw new ApplicationError('wrong_password', 401, 'This is not the password of the link.');
     });
@@ -130,7 +131,7 @@ export class ShareLinksService {
   actedThrough<Action extends string>(
     link: ShareLink,
     request: RequestInfo,
-    event: Pick<AuditEntry<Action>, 'action' | 'detail'>,
+    event: Pick<AuditEntry<Action>, 'action' | 'detail' | 'resource' | 'studyRef'>,
   ): AuditEntry<Action> {
     return {
       organizationId: link.organizationId,

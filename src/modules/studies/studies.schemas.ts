@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pageSchemaOf } from '../../platform/http/cursor.js';
 import { plainText } from '../../platform/http/validation.js';
 
 /** A DICOM UID (PS3.5 section 9.1). */
@@ -31,10 +32,7 @@ const summarySchema = z.object({
   updated_at: z.iso.datetime(),
 });
 
-export const studyPageSchema = z.object({
-  items: z.array(summarySchema),
-  next_cursor: z.string().optional(),
-});
+export const studyPageSchema = pageSchemaOf(summarySchema);
 export type StudyPage = z.infer<typeof studyPageSchema>;
 
 export const readStudySchema = z.strictObject({

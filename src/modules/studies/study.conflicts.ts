@@ -1,4 +1,4 @@
-import type { Study } from '../../generated/prisma/client.js';
+import type { Prisma, Study } from '../../generated/prisma/client.js';
 import type { Transaction } from '../../platform/database/database.service.js';
 import { type EffectiveAttributes, overlayConflicts } from '../metadata/effective.js';
 import type { Overlay } from '../metadata/overlay.js';
@@ -16,13 +16,22 @@ export interface ExamClaim {
   patientId: string | null;
 }
 
-/** The exams are few: most studies come with one, or none. */
-export async function examClaims(tx: Transaction, { organizationId, id }: Study): Promise<ExamClaim[]> {
+/** Of the exams one may read, which are few: most studies come with one, or none. */
+export async function examClaims(
+  tx: Transaction,
+  { organizationId, id }: Study,
+  readable: Prisma.ExamWhereInput,
+): Promise<ExamClaim[]> {
   return tx.exam.findMany({
     where: {
-      organizationId,
-      deletedAt: null,
-      slots: { some: { uploads: { some: { organizationId, studyId: id, state: 'registered' } } } },
+      AND: [
+        readable,
+        {
+          organizationId,
+          deletedAt: null,
+          slots: { some: { uploads: { some: { organizationId, studyId: id, state: 'registered' } } } },
+        },
+      ],
     },
     select: { patientName: true, patientId: true },
     take: 20,

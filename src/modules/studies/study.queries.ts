@@ -1,15 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { accessibleBy } from '@casl/prisma/runtime';
 import type { Prisma, Study, Submission } from '../../generated/prisma/client.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { notFound } from '../../platform/errors/application-error.js';
-import { encodeCursor, olderThan } from '../../platform/http/cursor.js';
+import { newestFirst, olderThan, pageOf } from '../../platform/http/cursor.js';
 import type { Overlay } from '../metadata/overlay.js';
 import { OverlaysService } from '../metadata/overlays.service.js';
 import { OrdersService } from '../orders/orders.service.js';
 import { conflictsOf, examClaims } from './study.conflicts.js';
 import { disagreementsOf, seriesOf, summarize, type SummaryRow } from './study.contents.js';
+import { studyIdOf } from './study.mention.js';
 import type { ListStudies, ReadStudy, StudyDetail, StudyPage } from './studies.schemas.js';
 
 /** Reads of studies; every one is audited by the response hook. Each is told from one snapshot. */
@@ -28,7 +29,7 @@ export class StudyQueries {
   ): Promise<StudyPage> {
     const { organizationId } = caller.principal;
     const where: Prisma.StudyWhereInput[] = [
-      accessibleBy(caller.ability, 'studies:list').ofType('Study'),
+      accessibleBy(caller, 'studies:list').ofType('Study'),
       {
         organizationId,
         ...(study_uid && { studyInstanceUid: study_uid }),
@@ -40,19 +41,18 @@ export class StudyQueries {
     return this.database.readOrganization(organizationId, async (tx) => {
       const studies = await tx.study.findMany({
         where: { AND: where },
-        orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-        take: limit + 1,
+        ...newestFirst(limit),
       });
-      const page = studies.slice(0, limit);
+      const { page, next } = pageOf(studies, limit);
+      if (study_uid && page[0]) caller.request.about = aboutStudy(page[0]);
       const rows = await summarize(
         tx,
         organizationId,
         page.map(({ id }) => id),
       );
-      const last = page.at(-1);
       return {
         items: page.map((study) => toSummary(study, rows.get(study.id)!)),
-        ...(studies.length > limit && last && { next_cursor: encodeCursor(last) }),
+        ...(next && { next_cursor: next }),
       };
     });
   }
@@ -62,7 +62,7 @@ export class StudyQueries {
     const { organizationId } = caller.principal;
     return this.database.readOrganization(organizationId, async (tx) => {
       const study = await this.find(tx, caller, studyUid);
-      caller.request.about = { resource: { type: 'Study', id: study.id }, studyRef: study.id };
+      caller.request.about = aboutStudy(study);
       const newest = study.submissions[0];
       const submission = study.submissions.find(
         (each) => each.generation === (generation ?? newest?.generation),
@@ -72,6 +72,7 @@ export class StudyQueries {
       const order_ids = orders.map(({ id }) => id);
       const overlays = await this.overlays.ofOrders(tx, organizationId, order_ids.slice(0, 1));
       const tags = study.attributes as Overlay;
+      const claims = await examClaims(tx, study, accessibleBy(caller, 'exams:read').ofType('Exam'));
       const attributes = this.overlays.effective(overlays.get(order_ids[0] ?? ''), [tags]);
       const at = { organizationId, studyId: study.id, generation: submission.generation };
       return {
@@ -82,7 +83,7 @@ export class StudyQueries {
         ...stateOf(submission),
         series: await seriesOf(tx, at),
         attributes,
-        conflicts: conflictsOf(attributes, tags, await disagreementsOf(tx, at), await examClaims(tx, study)),
+        conflicts: conflictsOf(attributes, tags, await disagreementsOf(tx, at), claims),
         orders: order_ids,
       };
     });
@@ -96,17 +97,19 @@ export class StudyQueries {
     const { organizationId } = caller.principal;
     const study = await tx.study.findFirst({
       where: {
-        AND: [
-          accessibleBy(caller.ability, 'studies:read').ofType('Study'),
-          { organizationId, studyInstanceUid },
-        ],
+        AND: [accessibleBy(caller, 'studies:read').ofType('Study'), { organizationId, studyInstanceUid }],
       },
       include: { submissions: { orderBy: { generation: 'desc' } } },
     });
-    if (!study) throw notFound();
-    return study;
+    if (study) return study;
+    // Whoever asks for a study that is not theirs to see is told nothing; the ledger is told which it was.
+    const hidden = await studyIdOf(tx, organizationId, studyInstanceUid);
+    if (hidden) caller.request.about = aboutStudy({ id: hidden });
+    throw notFound();
   }
 }
+
+const aboutStudy = ({ id }: Pick<Study, 'id'>) => ({ resource: { type: 'Study', id }, studyRef: id });
 
 const stateOf = ({ state, closesAt }: Pick<Submission, 'state' | 'closesAt'>) => ({
   state,

@@ -3,7 +3,7 @@ import type { SqlTransaction } from '../../platform/database/sql-transaction.js'
 
 /** The first lines of the ledger: what a caller declares, and the URLs issued for it. One statement, whatever the number. */
 
-export type UploadSurface = 'exams' | 'ingestion' | 'results';
+export type UploadSurface = 'exams' | 'ingestion' | 'results' | 'inspect' | 'files';
 
 export interface NewSlot {
   id: string;
@@ -19,6 +19,8 @@ export interface NewUpload {
   principal: Pick<Principal, 'kind' | 'id'>;
   slotId?: string;
   orderId?: string;
+  /** The inspect file it is an attempt of. */
+  inspectFileId?: string;
   name?: string;
   contentType?: string;
   size?: number;
@@ -52,18 +54,19 @@ export async function insertIssued(
   uploads: NewUpload[],
 ): Promise<void> {
   await tx.$executeRaw`
-    INSERT INTO upload (id, organization_id, slot_id, order_id, surface, state, state_changed_at, principal_kind, principal_id,
-                        may_replace, declared_name, declared_type, declared_size, declared_sha256, issued_at, url_expires_at)
-    SELECT u.id, ${organizationId}::uuid, u.slot_id, u.order_id, u.surface::surface, 'issued', ${issuedAt}::timestamptz,
+    INSERT INTO upload (id, organization_id, slot_id, order_id, inspect_file_id, surface, state, state_changed_at, principal_kind,
+                        principal_id, may_replace, declared_name, declared_type, declared_size, declared_sha256, issued_at, url_expires_at)
+    SELECT u.id, ${organizationId}::uuid, u.slot_id, u.order_id, u.inspect_file_id, u.surface::surface, 'issued', ${issuedAt}::timestamptz,
            u.principal_kind, u.principal_id, u.may_replace, u.name, u.type, u.size, decode(u.sha256, 'hex'), ${issuedAt}::timestamptz,
            ${urlExpiresAt}::timestamptz
     FROM unnest(${uploads.map(({ id }) => id)}::uuid[], ${uploads.map(({ slotId }) => slotId ?? null)}::uuid[],
-                ${uploads.map(({ orderId }) => orderId ?? null)}::uuid[], ${uploads.map(({ surface }) => surface)}::text[],
+                ${uploads.map(({ orderId }) => orderId ?? null)}::uuid[],
+                ${uploads.map(({ inspectFileId }) => inspectFileId ?? null)}::uuid[], ${uploads.map(({ surface }) => surface)}::text[],
                 ${uploads.map(({ principal }) => principal.kind)}::text[], ${uploads.map(({ principal }) => principal.id)}::uuid[],
                 ${uploads.map(({ mayReplace }) => mayReplace ?? false)}::bool[], ${uploads.map(({ name }) => name ?? null)}::text[],
                 ${uploads.map(({ contentType }) => contentType ?? null)}::text[], ${uploads.map(({ size }) => size ?? null)}::bigint[],
                 ${uploads.map(({ sha256 }) => sha256?.toString('hex') ?? null)}::text[])
-         AS u(id, slot_id, order_id, surface, principal_kind, principal_id, may_replace, name, type, size, sha256)`;
+         AS u(id, slot_id, order_id, inspect_file_id, surface, principal_kind, principal_id, may_replace, name, type, size, sha256)`;
 }
 
 /** An entry of a verified archive: an upload of its own, whose bytes are verified already. */

@@ -242,6 +242,20 @@ export async function deleteOfExam(
     RETURNING u.stored_object_id AS "storedObjectId"`;
 }
 
+/** Any state -> `deleted`, of these uploads. */
+export async function deleteUploads(
+  tx: SqlTransaction,
+  organizationId: string,
+  ids: string[],
+  reason: string,
+  now: Date,
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE upload SET state = 'deleted', state_changed_at = ${now}::timestamptz, deleted_at = ${now}::timestamptz,
+           deleted_reason = ${reason}
+    WHERE organization_id = ${organizationId}::uuid AND id = ANY (${ids}::uuid[]) AND state NOT IN ('deleted', 'purged')`;
+}
+
 /** `deleted` -> `purged`. */
 export async function purge(
   tx: SqlTransaction,

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { accessibleBy } from '@casl/prisma/runtime';
+import type { Prisma } from '../../generated/prisma/client.js';
+import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
@@ -15,6 +16,9 @@ import type { Download, UploadView } from './uploads.schemas.js';
 /** States in which an object may still be noticed. */
 const LANDABLE = ['issued', 'expired'];
 
+/** Surfaces whose objects are downloaded as uploads. */
+const IMAGING = ['exams', 'ingestion'];
+
 /** Single uploads as their callers see them. */
 @Injectable()
 export class UploadQueries {
@@ -29,9 +33,11 @@ export class UploadQueries {
 
   /** @throws not_found */
   read(caller: Caller, id: string): Promise<UploadView> {
-    return this.database.readOrganization(caller.principal.organizationId, async (tx) =>
-      this.view(tx, caller, await this.find(tx, caller, 'uploads:read', id)),
-    );
+    return this.database.readOrganization(caller.principal.organizationId, async (tx) => {
+      const upload = await this.find(tx, caller, 'uploads:read', id);
+      if (upload.studyId) caller.request.about = { studyRef: upload.studyId };
+      return this.view(tx, caller, upload);
+    });
   }
 
   /** Looks for the object now instead of when it would be noticed. The same answer each time. @throws not_found, not_landed */
@@ -67,18 +73,24 @@ export class UploadQueries {
     const { organizationId } = caller.principal;
     const key = await this.database.withOrganization(organizationId, async (tx) => {
       const upload = await this.find(tx, caller, 'uploads:download', id);
-      if (upload.surface === 'results') throw notFound(); // a report has a scope and a way of its own
+      if (!IMAGING.includes(upload.surface)) throw notFound(); // reports and clinical files have ways of their own
       if (!upload.storedObjectId || upload.state !== 'registered') throw notFound();
       const object = await tx.storedObject.findFirst({
         where: { organizationId, id: upload.storedObjectId, purgingAt: null },
       });
       if (!object) throw notFound();
-      const orderIds = await ordersAbout(tx, upload);
+      const studyId = upload.studyId ?? (await studyOfArchive(tx, upload))?.id;
+      if (studyId) caller.request.about = { studyRef: studyId };
+      const orderIds = await ordersAbout(tx, upload, studyId);
       const disguised = await this.overlays.nameThePatient(tx, organizationId, orderIds);
       if (disguised && !caller.scopes.includes('originals:read')) throw scopeNeeded('originals:read');
       await this.audit.record(
         tx,
-        actedBy<'uploads:download'>(caller, { action: 'uploads:download', resource: { type: 'Upload', id } }),
+        actedBy<'uploads:download'>(caller, {
+          action: 'uploads:download',
+          resource: { type: 'Upload', id },
+          ...(studyId && { studyRef: studyId }),
+        }),
       );
       return object.key;
     });
@@ -89,7 +101,7 @@ export class UploadQueries {
   private async find(tx: Transaction, caller: Caller, operation: string, id: string): Promise<UploadRow> {
     const { organizationId } = caller.principal;
     const upload = await tx.upload.findFirst({
-      where: { AND: [accessibleBy(caller.ability, operation).ofType('Upload'), { id, organizationId }] },
+      where: { AND: [visible(caller, operation), { id, organizationId }] },
       include: uploadParts,
     });
     if (!upload) throw notFound();
@@ -112,7 +124,7 @@ export class UploadQueries {
       const first = await tx.upload.findFirst({
         where: {
           AND: [
-            accessibleBy(caller.ability, 'uploads:read').ofType('Upload'), // whose else they are, a caller does not learn
+            visible(caller, 'uploads:read'), // whose else they are, a caller does not learn
             { organizationId, storedObjectId, state: 'registered' },
           ],
         },
@@ -127,6 +139,19 @@ export class UploadQueries {
   }
 }
 
+/** A patient's file is staff's to see who sees it on its case, or among the documents. */
+const visible = (caller: Caller, operation: string): Prisma.UploadWhereInput => ({
+  AND: [
+    accessibleBy(caller, operation).ofType('Upload'),
+    {
+      OR: [
+        { surface: { not: 'files' } },
+        { files: { some: accessibleBy(caller, 'case-files:read').ofType('PatientFile') } },
+      ],
+    },
+  ],
+});
+
 /** It holds one study at most: any entry tells which. */
 async function studyOfArchive(tx: Transaction, { organizationId, id }: UploadRow) {
   const entry = await tx.upload.findFirst({
@@ -137,9 +162,12 @@ async function studyOfArchive(tx: Transaction, { organizationId, id }: UploadRow
 }
 
 /** The order an upload came for, and all of its study: what any of them says of the patient is said of these bytes. */
-async function ordersAbout(tx: Transaction, upload: UploadRow): Promise<string[]> {
+async function ordersAbout(
+  tx: Transaction,
+  upload: UploadRow,
+  studyId: string | undefined,
+): Promise<string[]> {
   const { organizationId, orderId } = upload;
-  const studyId = upload.studyId ?? (await studyOfArchive(tx, upload))?.id;
   const links = studyId ? await tx.orderStudy.findMany({ where: { organizationId, studyId } }) : [];
   return [...(orderId ? [orderId] : []), ...links.map((link) => link.orderId)];
 }

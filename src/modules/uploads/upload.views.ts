@@ -7,6 +7,7 @@ export const uploadParts = {
   slot: { select: { name: true, examId: true } },
   storedObject: { select: { kind: true, sha256: true } },
   study: { select: { studyInstanceUid: true } },
+  files: { select: { caseId: true }, take: 1 },
 } as const satisfies Prisma.UploadInclude;
 
 export type UploadRow = Prisma.UploadGetPayload<{ include: typeof uploadParts }>;
@@ -41,6 +42,8 @@ export function viewUpload(upload: UploadRow, whereabouts: Whereabouts): UploadV
     ...(sha256 && { sha256: Buffer.from(sha256).toString('hex') }),
     ...(upload.orderId && { order_id: upload.orderId }),
     ...(slot?.examId && { exam_id: slot.examId }),
+    // One of its own; what staff attached to a case may be attached to others as well.
+    ...(upload.surface === 'files' && upload.files[0]?.caseId && { case_id: upload.files[0].caseId }),
     ...(upload.parentId && { archive_upload_id: upload.parentId }),
     ...(rejectionRule && {
       rejection: {

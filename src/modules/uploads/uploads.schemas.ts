@@ -1,7 +1,5 @@
 import { z } from 'zod';
 
-export const uploadIdSchema = z.uuid().transform((id) => id.toLowerCase());
-
 const STATES = [
   'issued',
   'landed',
@@ -16,7 +14,7 @@ const STATES = [
 export const uploadSchema = z.object({
   id: z.uuid(),
   state: z.enum(STATES),
-  surface: z.enum(['exams', 'ingestion', 'results']),
+  surface: z.enum(['exams', 'ingestion', 'results', 'inspect', 'files']),
   key: z.string(),
   name: z.string().optional(),
   content_type: z.string().optional(),
@@ -24,11 +22,12 @@ export const uploadSchema = z.object({
   sha256: z.string().optional().describe('Hexadecimal'),
   order_id: z.uuid().optional(),
   exam_id: z.uuid().optional(),
+  case_id: z.uuid().optional(),
   archive_upload_id: z.uuid().optional().describe('The ZIP it was an entry of'),
   rejection: z.object({ rule: z.string(), message: z.string(), where: z.string().optional() }).optional(),
   result: z
     .object({
-      kind: z.string().describe('dicom, zip, nifti, bval, bvec, or a kind of document'),
+      kind: z.string().describe('dicom, zip, nifti, bval, bvec, a kind of document, or file: anything else'),
       study_uid: z.string().optional(),
       series_uid: z.string().optional(),
       sop_uid: z.string().optional(),

@@ -1,8 +1,10 @@
 import { Body, Controller, Delete, Get, Header, Headers, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Caller } from '../../../platform/authorization/principal.js';
 import { Requires } from '../../../platform/authorization/requires.js';
 import { CurrentCaller } from '../../../platform/http/request-context.js';
+import { TakesIdempotencyKey } from '../../../platform/http/takes-idempotency-key.js';
+import { uuid } from '../../../platform/http/validation.js';
 import { ExamQueries } from '../exams.queries.js';
 import {
   type Account,
@@ -13,7 +15,6 @@ import {
   createExamSchema,
   type ExamDetail,
   examDetailSchema,
-  examIdSchema,
   type ExamPage,
   examPageSchema,
   type IssuedExam,
@@ -41,11 +42,7 @@ export class ExamsController {
   @Header('cache-control', 'no-store')
   @Requires('exams:create')
   @ApiOperation({ summary: 'Create an exam and get a presigned PUT for each file' })
-  @ApiHeader({
-    name: 'Idempotency-Key',
-    required: false,
-    description: 'Makes a retry create nothing twice, for 24 h',
-  })
+  @TakesIdempotencyKey()
   @ApiResponse({
     status: 201,
     description: 'One URL a file, good for 900 s',
@@ -65,10 +62,7 @@ export class ExamsController {
   @Requires('exams:issue-urls')
   @ApiOperation({ summary: 'Fresh URLs, only for the files that have not landed' })
   @ApiResponse({ status: 200, description: 'One URL a missing file', standardSchema: issuedExamSchema })
-  issueUrls(
-    @CurrentCaller() caller: Caller,
-    @Param('id', { schema: examIdSchema }) id: string,
-  ): Promise<IssuedExam> {
+  issueUrls(@CurrentCaller() caller: Caller, @Param('id', { schema: uuid }) id: string): Promise<IssuedExam> {
     return this.exams.issueUrls(caller, id);
   }
 
@@ -81,7 +75,7 @@ export class ExamsController {
   @ApiResponse({ status: 409, description: 'Files are missing; the message names them' })
   confirm(
     @CurrentCaller() caller: Caller,
-    @Param('id', { schema: examIdSchema }) id: string,
+    @Param('id', { schema: uuid }) id: string,
   ): Promise<ConfirmedExam> {
     return this.exams.confirm(caller, id);
   }
@@ -103,10 +97,7 @@ export class ExamsController {
   @Requires('exams:read')
   @ApiOperation({ summary: 'An exam with its files and what became of each' })
   @ApiResponse({ status: 200, description: 'The exam', standardSchema: examDetailSchema })
-  detail(
-    @CurrentCaller() caller: Caller,
-    @Param('id', { schema: examIdSchema }) id: string,
-  ): Promise<ExamDetail> {
+  detail(@CurrentCaller() caller: Caller, @Param('id', { schema: uuid }) id: string): Promise<ExamDetail> {
     return this.queries.detail(caller, id);
   }
 
@@ -115,7 +106,7 @@ export class ExamsController {
   @Requires('exams:delete')
   @ApiOperation({ summary: 'Delete an exam; its objects are cleaned up in the background' })
   @ApiResponse({ status: 204, description: 'Deleted' })
-  remove(@CurrentCaller() caller: Caller, @Param('id', { schema: examIdSchema }) id: string): Promise<void> {
+  remove(@CurrentCaller() caller: Caller, @Param('id', { schema: uuid }) id: string): Promise<void> {
     return this.exams.remove(caller, id);
   }
 
@@ -127,7 +118,7 @@ export class ExamsController {
   @ApiResponse({ status: 200, description: 'The link as it is now', standardSchema: shareSchema })
   share(
     @CurrentCaller() caller: Caller,
-    @Param('id', { schema: examIdSchema }) id: string,
+    @Param('id', { schema: uuid }) id: string,
     @Body({ schema: shareChangeSchema }) change: ShareChangeRequest,
   ): Promise<Share> {
     return this.shares.change(caller, id, change);
@@ -138,7 +129,7 @@ export class ExamsController {
   @Requires('exams:share')
   @ApiOperation({ summary: 'Revoke the share link' })
   @ApiResponse({ status: 204, description: 'The link leads nowhere' })
-  unshare(@CurrentCaller() caller: Caller, @Param('id', { schema: examIdSchema }) id: string): Promise<void> {
+  unshare(@CurrentCaller() caller: Caller, @Param('id', { schema: uuid }) id: string): Promise<void> {
     return this.shares.revoke(caller, id);
   }
 

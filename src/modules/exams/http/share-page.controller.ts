@@ -21,11 +21,12 @@ import { Public } from '../../../platform/authorization/requires.js';
 import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { ApplicationError } from '../../../platform/errors/application-error.js';
+import { MARK_SVG } from '../../../platform/http/mark.html.js';
+import { uuid } from '../../../platform/http/validation.js';
 import { ShareLinksService, UNLOCK_LIFETIME_MS } from '../../sharing/share-links.service.js';
-import { examIdSchema } from '../exams.schemas.js';
 import { SharedExamsService } from '../shared-exams.service.js';
 import { PAGE_CSP } from './page-csp.js';
-import { MARK_SVG, SHARE_CSS } from './share-page.css.js';
+import { SHARE_CSS } from './share-page.css.js';
 import { passwordPage, sharePage } from './share-page.html.js';
 
 const HTML = 'text/html; charset=utf-8';
@@ -93,7 +94,7 @@ export class SharePageController {
   @Public('shares:download')
   async download(
     @Param('token') token: string,
-    @Param('id', { schema: examIdSchema }) id: string,
+    @Param('id', { schema: uuid }) id: string,
     @Headers('cookie') cookies: string | undefined,
     @Req() request: FastifyRequest,
   ): Promise<{ url: string }> {
@@ -125,6 +126,8 @@ export class SharePageController {
     const link = await this.links.resolve(token);
     const { id, organizationId } = link;
     request.context.principal = { kind: 'share_link', id, organizationId, label: '' };
+    if (!request.context.operation?.pathNames)
+      request.context.info.about = { resource: { type: 'ShareLink', id } };
     return link;
   }
 

@@ -1,5 +1,6 @@
 import type { ExamDetail, ExamFile } from '../exams.schemas.js';
-import { html, type Html } from './html.js';
+import { html, type Html } from '../../../platform/http/html.js';
+import { mark } from '../../../platform/http/mark.html.js';
 
 /** Files on one page of the list. */
 const PAGE_SIZE = 100;
@@ -20,13 +21,6 @@ const SUMMARIES: Record<ExamDetail['ingestion_status'], string> = {
   partially_registered: 'Some files could not be accepted.',
   failed: 'None of the files could be accepted.',
 };
-
-const mark = html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
-  <path
-    d="M5 11V7a2 2 0 0 1 2-2h4M21 5h4a2 2 0 0 1 2 2v4M27 21v4a2 2 0 0 1-2 2h-4M11 27H7a2 2 0 0 1-2-2v-4"
-  />
-  <path class="bar" d="M9 16h14M12 11.5h8M12 20.5h8" />
-</svg>`;
 
 /** The branded page of one exam: what it is, what became of each file, and the way to each. */
 export function sharePage(exam: ExamDetail, token: string, page: number): Html {

@@ -1,9 +1,10 @@
 import { Body, Controller, Get, Header, Headers, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
-import { ApiBody, ApiHeader, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Caller } from '../../../platform/authorization/principal.js';
 import { AcceptsBasic, Requires } from '../../../platform/authorization/requires.js';
 import { ReadsBody } from '../../../platform/http/reads-body.js';
 import { CurrentCaller } from '../../../platform/http/request-context.js';
+import { TakesIdempotencyKey } from '../../../platform/http/takes-idempotency-key.js';
 import type { MetadataPatch } from '../../metadata/metadata-patch.js';
 import { metadataPatchSchema } from '../../metadata/metadata.schemas.js';
 import {
@@ -69,11 +70,7 @@ export class OrdersController {
   @Header('cache-control', 'no-store')
   @Requires('orders:create')
   @ApiOperation({ summary: 'Create an order, with metadata by DICOM keyword or tag' })
-  @ApiHeader({
-    name: 'Idempotency-Key',
-    required: false,
-    description: 'Makes a retry create nothing twice, for 24 h',
-  })
+  @TakesIdempotencyKey()
   @ApiBody({ required: false })
   @ApiResponse({ status: 201, description: 'The order', standardSchema: createdOrderSchema })
   @ApiResponse({ status: 409, description: 'The id is used already in your organization' })

@@ -3,14 +3,9 @@ import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Caller } from '../../../platform/authorization/principal.js';
 import { AcceptsBasic, Requires } from '../../../platform/authorization/requires.js';
 import { CurrentCaller } from '../../../platform/http/request-context.js';
+import { uuid } from '../../../platform/http/validation.js';
 import { UploadQueries } from '../upload.queries.js';
-import {
-  type Download,
-  downloadSchema,
-  uploadIdSchema,
-  uploadSchema,
-  type UploadView,
-} from '../uploads.schemas.js';
+import { type Download, downloadSchema, uploadSchema, type UploadView } from '../uploads.schemas.js';
 
 @ApiTags('Ingestion')
 @AcceptsBasic()
@@ -23,10 +18,7 @@ export class UploadsController {
   @Requires('uploads:read')
   @ApiOperation({ summary: 'What became of one upload, step by step' })
   @ApiResponse({ status: 200, description: 'The ledger record', standardSchema: uploadSchema })
-  read(
-    @CurrentCaller() caller: Caller,
-    @Param('id', { schema: uploadIdSchema }) id: string,
-  ): Promise<UploadView> {
+  read(@CurrentCaller() caller: Caller, @Param('id', { schema: uuid }) id: string): Promise<UploadView> {
     return this.uploads.read(caller, id);
   }
 
@@ -37,10 +29,7 @@ export class UploadsController {
   @ApiOperation({ summary: 'Say that the PUT is done: optional, it is noticed all the same' })
   @ApiResponse({ status: 200, description: 'It has landed', standardSchema: uploadSchema })
   @ApiResponse({ status: 409, description: 'Nothing has been PUT yet' })
-  complete(
-    @CurrentCaller() caller: Caller,
-    @Param('id', { schema: uploadIdSchema }) id: string,
-  ): Promise<UploadView> {
+  complete(@CurrentCaller() caller: Caller, @Param('id', { schema: uuid }) id: string): Promise<UploadView> {
     return this.uploads.complete(caller, id);
   }
 
@@ -53,10 +42,7 @@ export class UploadsController {
     status: 403,
     description: 'Its metadata names the patient: the scope originals:read is needed',
   })
-  download(
-    @CurrentCaller() caller: Caller,
-    @Param('id', { schema: uploadIdSchema }) id: string,
-  ): Promise<Download> {
+  download(@CurrentCaller() caller: Caller, @Param('id', { schema: uuid }) id: string): Promise<Download> {
     return this.uploads.download(caller, id);
   }
 }

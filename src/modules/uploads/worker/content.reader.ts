@@ -4,7 +4,7 @@ import type { Claim } from '../upload.ledger.js';
 import { rejection } from '../uploads.rules.js';
 import { ArchiveReader } from './archive.reader.js';
 import type { Accepted, Rejected } from './content.js';
-import { readDocument } from './document.reader.js';
+import { DOCUMENT_SURFACES, readDocument } from './document.reader.js';
 import { misdeclared, type Pass, readThrough } from './inspection.js';
 
 /** Says what the copied object of an upload is, by its bytes, and whether its surface takes it. */
@@ -19,7 +19,8 @@ export class ContentReader {
   async read(organizationId: string, claim: Claim): Promise<Accepted | Rejected | undefined> {
     const object = await this.storage.read(claim.key);
     if (!object) return undefined;
-    if (claim.surface === 'results') return readDocument(object, claim);
+    const documents = DOCUMENT_SURFACES[claim.surface];
+    if (documents) return readDocument(object, claim, documents);
     const pass = await readThrough(object, claim.surface === 'ingestion');
     const objection = misdeclared(claim, pass);
     if (objection) return { rejection: objection };

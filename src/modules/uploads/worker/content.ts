@@ -8,8 +8,8 @@ import type { AuditOrigin } from '../../audit/audit.events.js';
 /** What verified bytes turned out to be. */
 export type Content = { kind: 'dicom'; header: DicomHeader } | Archive | { kind: Opaque };
 
-/** Files that are kept as they are, and read by nobody here. */
-export type Opaque = 'nifti' | 'bval' | 'bvec' | DocumentKind;
+/** Files that are kept as they are, and read by nobody here; a `file` not even once, but for its hash. */
+export type Opaque = 'nifti' | 'bval' | 'bvec' | 'file' | DocumentKind;
 
 /** A ZIP whose entries became objects of their own: one DICOM study, or one NIfTI set. */
 export interface Archive {

@@ -10,8 +10,15 @@ import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { DatabaseService, type Transaction } from '../../../platform/database/database.service.js';
 import { Leadership } from '../../../platform/database/leadership.js';
-import { ledgerOldestSeconds, ledgerParked, ledgerRecords } from '../../../platform/health/metrics.js';
+import {
+  auditDefaultRows,
+  forgetAuditGauges,
+  ledgerOldestSeconds,
+  ledgerParked,
+  ledgerRecords,
+} from '../../../platform/health/metrics.js';
 import { IDEMPOTENCY_LIFETIME_MS } from '../../../platform/http/idempotency.js';
+import type { Chore } from '../../../platform/queue/chore.js';
 import { Enqueuer } from '../../../platform/queue/enqueuer.js';
 import { AuditService } from '../../audit/audit.service.js';
 import { OutboxService } from '../../events/outbox.service.js';
@@ -32,6 +39,9 @@ const HOUSEKEEPING_INTERVAL_MS = 60_000;
 const EVENT_LIFETIME_MS = 30 * 24 * 3600 * 1000;
 const PARTITIONS_AHEAD_MONTHS = 3;
 const BATCH = 1000;
+
+/** Injection token of the modules' own work. */
+export const CHORES = Symbol('Chores');
 
 interface Row {
   id: string;
@@ -57,6 +67,7 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly sweep: StagingSweep,
     private readonly purge: PurgeService,
     private readonly registrar: Registrar,
+    @Inject(CHORES) private readonly chores: Chore[],
     private readonly enqueuer: Enqueuer,
     private readonly outbox: OutboxService,
     private readonly audit: AuditService,
@@ -89,6 +100,7 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
       await this.attempt('expiry', () => this.expireOverdue(known));
     }
     await this.attempt('stalled', () => this.requeueStalled());
+    for (const chore of this.chores) await this.attempt(chore.name, () => chore.run());
     await this.attempt('purge', () => this.purge.run());
     await this.attempt('summary', () => this.summarize());
     await this.attempt('housekeeping', () => this.housekeep());
@@ -103,8 +115,9 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async lead(): Promise<void> {
     await this.attempt('leadership', async () => {
-      if (await this.leadership.held()) await this.run();
-      else forgetLedger();
+      if (await this.leadership.held()) return this.run();
+      forgetLedger();
+      forgetAuditGauges();
     });
   }
 
@@ -180,6 +193,9 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
     await this.database.outside.$queryRaw`SELECT sweep_outbox_events(${past}::timestamptz, ${BATCH}::int)`;
     await this.database.outside
       .$queryRaw`SELECT audit_ensure_partitions(${now}::date, ${PARTITIONS_AHEAD_MONTHS}::int)::text`;
+    const [unplaced] = await this.database.outside.$queryRaw<{ records: bigint }[]>`
+      SELECT audit_default_records() AS records`;
+    auditDefaultRows.set(Number(unplaced!.records));
   }
 }
 

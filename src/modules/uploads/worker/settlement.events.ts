@@ -1,3 +1,4 @@
+import { WORKER } from '../../audit/audit.actors.js';
 import type { AuditEntry } from '../../audit/audit.events.js';
 import type { Registered } from '../upload.ledger.js';
 import type { Rejection } from '../uploads.rules.js';
@@ -23,7 +24,7 @@ export function eventsOf(
     entry: Pick<AuditEntry, 'action' | 'detail' | 'studyRef'>,
   ): AuditEntry => ({
     organizationId,
-    actor: { kind: 'system', id: 'worker' },
+    actor: WORKER,
     outcome: 'success',
     resource: { type: 'Upload', id: uploadId },
     origin,
@@ -31,8 +32,11 @@ export function eventsOf(
   });
   const isEntry = ({ verdict, uploadId }: Settled['registered'][number]) => verdict.uploadId !== uploadId;
   const entries = new Map<string, number>();
-  for (const one of registered.filter(isEntry))
-    entries.set(one.verdict.uploadId, (entries.get(one.verdict.uploadId) ?? 0) + 1);
+  const studies = new Map<string, string>(); // an archive holds one study at most
+  for (const { verdict, studyId } of registered.filter(isEntry)) {
+    entries.set(verdict.uploadId, (entries.get(verdict.uploadId) ?? 0) + 1);
+    if (studyId) studies.set(verdict.uploadId, studyId);
+  }
   return [
     ...verified.map((verdict) =>
       event(verdict, verdict.uploadId, {
@@ -42,7 +46,7 @@ export function eventsOf(
     ),
     ...registered
       .filter((one) => !isEntry(one))
-      .map(({ verdict, uploadId, studyId, duplicate }) =>
+      .map(({ verdict, uploadId, studyId = studies.get(uploadId), duplicate }) =>
         event(verdict, uploadId, {
           action: 'uploads:register',
           ...(studyId && { studyRef: studyId }),

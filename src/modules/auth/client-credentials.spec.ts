@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { readClientCredentials } from './client-credentials.js';
+import { JWT_BEARER } from './client-assertion.js';
+import { readClientAuthentication, readClientCredentials } from './client-credentials.js';
 
 const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
 const failure = (authorization?: string, body?: object): string | undefined => {
@@ -64,5 +65,51 @@ describe('client credentials', () => {
     expect(failure(undefined, { client_id: 'id' })).toBe('invalid_client');
     expect(failure(undefined, { client_secret: 's' })).toBe('invalid_client');
     expect(failure(undefined, { client_id: '', client_secret: 's' })).toBe('invalid_client');
+  });
+});
+
+describe('a client that may show either', () => {
+  const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const client_assertion = `${encoded({ alg: 'ES384' })}.${encoded({ sub: 'id' })}.AAAA`;
+  const shown = { client_assertion_type: JWT_BEARER, client_assertion };
+  const code = (authorization: string | undefined, body: object): string | undefined => {
+    try {
+      readClientAuthentication(authorization, body);
+      return undefined;
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+
+  it('shows a secret', () => {
+    expect(readClientAuthentication(basic('id:s'), {})).toEqual({ clientId: 'id', clientSecret: 's' });
+  });
+
+  it('shows an assertion, which says whose it is', () => {
+    expect(readClientAuthentication(undefined, shown)).toEqual({
+      clientId: 'id',
+      assertion: client_assertion,
+    });
+    expect(readClientAuthentication(undefined, { ...shown, client_id: 'id' })).toMatchObject({
+      clientId: 'id',
+    });
+  });
+
+  it('never shows both, nor half of one', () => {
+    expect(code(basic('id:s'), shown)).toBe('invalid_request');
+    expect(code('Basic !', shown)).toBe('invalid_request');
+    expect(code(undefined, { ...shown, client_secret: 's' })).toBe('invalid_request');
+    expect(code(undefined, { ...shown, client_id: 'other' })).toBe('invalid_request');
+    expect(code(undefined, { client_assertion })).toBe('invalid_request');
+    expect(code(undefined, { client_assertion_type: JWT_BEARER })).toBe('invalid_request');
+    expect(code(basic('id:s'), { client_assertion_type: JWT_BEARER })).toBe('invalid_request');
+  });
+
+  it('never shows what cannot be read, or of another kind', () => {
+    expect(code(undefined, { ...shown, client_assertion: 'a.b.c' })).toBe('invalid_client');
+    expect(code(undefined, { ...shown, client_assertion: `${encoded({})}.${encoded({})}.A` })).toBe(
+      'invalid_client',
+    );
+    expect(code(undefined, { ...shown, client_assertion_type: 'other' })).toBe('invalid_client');
   });
 });

@@ -2,12 +2,17 @@ import { Inject, Injectable } from '@nestjs/common';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { CONFIG } from '../../platform/config/config.module.js';
 import type { ConfigValues } from '../../platform/config/config.schema.js';
-import { tooManyFailures } from './auth.errors.js';
+import { ORGANIZATION_NOT_FOUND, tooManyFailures } from './auth.errors.js';
 
 const WINDOW_SECONDS = 60;
 
+/** A credential that is not one: a 401, or the 404 of a portal's key that nobody has. */
+const isRefusal = (error: unknown): boolean =>
+  (error as { status?: number }).status === 401 ||
+  (error as { code?: string }).code === ORGANIZATION_NOT_FOUND;
+
 /**
- * Counts failed credentials per address and per client, in each process. Successes cost nothing, so that a script that
+ * Counts failed credentials per address (callers give its `addressKey`) and per client, in each process. Successes cost nothing, so that a script that
  * authenticates each of its requests is not throttled for being right.
  */
 @Injectable()
@@ -25,11 +30,11 @@ export class FailureLimiter {
    * For secrets nobody can guess (256 random bits): the attempt always runs, so that one misconfigured device does not
    * lock out its neighbours behind the same address; past the limit a failure answers 429 and is only counted.
    */
-  async count<T>(keys: (string | undefined)[], attempt: () => Promise<T>): Promise<T> {
+  async count<T>(keys: string[], attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      if ((error as { status?: number }).status !== 401) throw error;
+      if (!isRefusal(error)) throw error;
       await this.penalize(keys);
       throw error;
     }
@@ -46,7 +51,7 @@ export class FailureLimiter {
       await this.giveBack(keys);
       return result;
     } catch (error) {
-      if ((error as { status?: number }).status !== 401) await this.giveBack(keys);
+      if (!isRefusal(error)) await this.giveBack(keys);
       throw error;
     }
   }
@@ -55,9 +60,8 @@ export class FailureLimiter {
     for (const key of keys) await this.limiter.reward(key);
   }
 
-  private async penalize(keys: (string | undefined)[]): Promise<void> {
+  private async penalize(keys: string[]): Promise<void> {
     for (const key of keys) {
-      if (key === undefined) continue;
       const state = await this.limiter.penalty(key);
       if (state.consumedPoints > this.limiter.points)
         throw tooManyFailures(Math.ceil(state.msBeforeNext / 1000));

@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { invalidToken } from '../../auth/auth.errors.js';
 import { AccessService } from '../access.service.js';
 import { forbidden, scopeNeeded } from '../access.errors.js';
 
@@ -14,13 +15,15 @@ export class AuthorizationGuard implements CanActivate {
     if (!operation) return false; // never reached: the boot check refuses such a route
     if (!credential) return true; // public: the guard before us demanded a credential of all others
 
-    const { principal, ability, scopes } = await this.access.grantsOf(credential);
+    const { principal, ability, scopes, isPatient } = await this.access.grantsOf(credential);
+    if (known.portal && !isPatient) throw invalidToken(); // staff has a door of its own
     known.principal = principal;
     known.caller = {
       principal,
       ability,
       scopes,
       request: info,
+      confirm: async () => void (await this.access.grantsOf(credential)),
       ...(credential.expiresAt && { expiresAt: credential.expiresAt }),
     };
     if (operation.scope && !scopes.includes(operation.scope)) throw scopeNeeded(operation.scope);

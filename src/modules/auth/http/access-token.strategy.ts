@@ -2,30 +2,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { decodeProtectedHeader } from 'jose';
 import { ExtractJwt, Strategy } from 'passport-jwt';
-import { z } from 'zod';
 import type { Credential } from '../../../platform/authorization/principal.js';
 import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
+import { claimsSchema, credentialOf } from '../access-token.claims.js';
+import { ACCESS_TOKEN_TYPE } from '../access-token.signer.js';
 import { invalidToken } from '../auth.errors.js';
-import { SIGNING_ALGORITHM, SigningKeysService } from '../signing-keys.service.js';
-import { ACCESS_TOKEN_TYPE, TokensService } from '../tokens.service.js';
-
-const claimsSchema = z.object({
-  sub: z.uuid(),
-  org: z.uuid(),
-  scope: z.string(),
-  exp: z.number(),
-  jti: z.string(),
-});
+import { SIGNING_ALGORITHM } from '../signing-key.js';
+import { SigningKeysService } from '../signing-keys.service.js';
 
 /** Access tokens (RFC 9068): pinned algorithm, issuer, audience, and the `typ` that passport-jwt does not look at. */
 @Injectable()
 export class AccessTokenStrategy extends PassportStrategy(Strategy, 'access-token') {
-  constructor(
-    @Inject(CONFIG) config: ConfigValues,
-    keys: SigningKeysService,
-    private readonly tokens: TokensService,
-  ) {
+  constructor(@Inject(CONFIG) config: ConfigValues, keys: SigningKeysService) {
     super({
       jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
       algorithms: [SIGNING_ALGORITHM],
@@ -44,7 +33,7 @@ export class AccessTokenStrategy extends PassportStrategy(Strategy, 'access-toke
   validate(claims: unknown): Credential {
     const parsed = claimsSchema.safeParse(claims);
     if (!parsed.success) throw invalidToken();
-    return this.tokens.credentialOf(parsed.data);
+    return credentialOf(parsed.data);
   }
 }
 

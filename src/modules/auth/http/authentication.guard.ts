@@ -4,15 +4,18 @@ import { AuthGuard } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
 import { operationNamed } from '../../../platform/authorization/operations.js';
-import type { Credential } from '../../../platform/authorization/principal.js';
-import { BASIC, OPERATION, PUBLIC } from '../../../platform/authorization/requires.js';
+import type { Credential, Portal } from '../../../platform/authorization/principal.js';
+import { BASIC, OPERATION, PORTAL, PUBLIC } from '../../../platform/authorization/requires.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { sha256 } from '../../../platform/crypto/master-key.js';
 import { ApplicationError } from '../../../platform/errors/application-error.js';
+import { addressKey } from '../../../platform/http/address-key.js';
+import type { Route } from '../../../platform/http/route-table.js';
 import { API_KEY_PREFIX, ApiKeysService } from '../api-keys.service.js';
-import { credentialRequired, invalidToken } from '../auth.errors.js';
+import { credentialRequired, invalidToken, portalKeyMissing } from '../auth.errors.js';
 import { readClientCredentials } from '../client-credentials.js';
 import { FailureLimiter } from '../failure-limiter.js';
+import { PortalKeysService } from '../portal-keys.service.js';
 import { TokensService } from '../tokens.service.js';
 
 /** How long a checked credential is taken as checked, in milliseconds: revocations are seen within a second. */
@@ -29,6 +32,7 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     private readonly reflector: Reflector,
     private readonly apiKeys: ApiKeysService,
     private readonly tokens: TokensService,
+    private readonly portalKeys: PortalKeysService,
     private readonly limiter: FailureLimiter,
     private readonly clock: Clock,
   ) {
@@ -39,20 +43,39 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const operation = this.reflector.get<string | undefined>(OPERATION, context.getHandler());
     request.context.operation = operation === undefined ? undefined : operationNamed(operation);
-    if (this.reflector.get<boolean | undefined>(PUBLIC, context.getHandler())) return true;
-    const basic = this.reflector.getAllAndOverride<boolean | undefined>(BASIC, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
-    if (!request.context.credential) await this.authenticate(request, context, basic ?? false);
+    const places = [context.getHandler(), context.getClass()];
+    const marked = (key: string): boolean =>
+      this.reflector.getAllAndOverride<boolean | undefined>(key, places) ?? false;
+    await this.admit(request, context, {
+      public: marked(PUBLIC),
+      basic: marked(BASIC),
+      portal: marked(PORTAL),
+    });
     return true;
   }
 
-  /**
-   * Also called before the body of a request is read: a stranger's megabytes are not worth parsing.
-   * @param basic whether the route takes HTTP Basic too
-   */
-  async authenticate(request: FastifyRequest, context: ExecutionContext, basic: boolean): Promise<void> {
+  /** Also called before the body of a request is read: a stranger's megabytes are not worth parsing. */
+  async admit(
+    request: FastifyRequest,
+    context: ExecutionContext,
+    route: Pick<Route, 'public' | 'basic' | 'portal'>,
+  ): Promise<void> {
+    const known = request.context;
+    if (route.portal) known.portal ??= await this.portalOf(request);
+    if (!route.public && !known.credential) await this.authenticate(request, context, route.basic);
+  }
+
+  private portalOf({ headers, ip }: FastifyRequest): Promise<Portal> {
+    const key = headers['cv-api-key'] ?? headers['x-api-key'];
+    if (typeof key !== 'string' || key === '') throw portalKeyMissing();
+    return this.limiter.count([addressKey(ip)], () => this.portalKeys.resolve(key));
+  }
+
+  private async authenticate(
+    request: FastifyRequest,
+    context: ExecutionContext,
+    basic: boolean,
+  ): Promise<void> {
     request.context.basic = basic;
     const header = request.headers.authorization;
     if (header === undefined) throw credentialRequired(basic);
@@ -67,12 +90,14 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     if (credential.expiresAt && credential.expiresAt <= this.clock.now()) throw invalidToken();
     this.trusted.set(digest, credential, { noUpdateTTL: true });
     const { kind, principalId, organizationId } = credential;
+    const { portal } = request.context;
+    if (portal && (kind !== 'user' || organizationId !== portal.organizationId)) throw invalidToken();
     request.context.credential = credential;
     request.context.principal = { kind, id: principalId, organizationId, label: '' };
   }
 
   private check(context: ExecutionContext, request: FastifyRequest, token: string): Promise<Credential> {
-    return this.limiter.count([request.ip], async () => {
+    return this.limiter.count([addressKey(request.ip)], async () => {
       if (token.startsWith(API_KEY_PREFIX)) return this.apiKeys.authenticate(token);
       await super.canActivate(context);
       return (request as unknown as { user: Credential }).user;

@@ -15,11 +15,15 @@ import {
   tokenRequestSchema,
   tokenResponseSchema,
 } from '../auth.schemas.js';
-import { readClientCredentials } from '../client-credentials.js';
-import { SIGNING_ALGORITHM, SigningKeysService } from '../signing-keys.service.js';
+import { readClientAuthentication } from '../client-credentials.js';
+import { demandForm } from '../form-body.js';
+import { ASSERTION_ALGORITHMS } from '../jwks.schemas.js';
+import { SIGNING_ALGORITHM } from '../signing-key.js';
+import { SigningKeysService } from '../signing-keys.service.js';
 import { TokensService } from '../tokens.service.js';
 
-const FORM = 'application/x-www-form-urlencoded';
+/** How a client may say who it is, at each route that asks. */
+const CLIENT_AUTHENTICATION = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 const tokenQuerySchema = tokenRequestSchema.pick({ grant_type: true, scope: true }).strict();
 
 @ApiTags('Tokens')
@@ -36,14 +40,14 @@ export class OauthController {
   @Header('cache-control', 'no-store')
   @Public('tokens:issue')
   @ApiOperation({ summary: 'Access token for client credentials (RFC 6749)' })
-  @ApiResponse({ status: 200, description: 'A token of 3600 s', standardSchema: tokenResponseSchema })
+  @ApiResponse({ status: 200, description: 'A token', standardSchema: tokenResponseSchema })
   issue(
     @Headers('authorization') authorization: string | undefined,
     @Headers('content-type') contentType: string | undefined,
     @Body({ schema: tokenRequestSchema.optional() }) body: TokenRequest | undefined,
     @CurrentRequest() request: RequestInfo,
   ): Promise<TokenResponse> {
-    if (!contentType?.toLowerCase().startsWith(FORM)) throw invalidRequest(`The body must be ${FORM}.`);
+    demandForm(contentType);
     if (!body?.grant_type) throw invalidRequest('grant_type is missing.');
     return this.grant(authorization, body, request);
   }
@@ -52,7 +56,7 @@ export class OauthController {
   @Header('cache-control', 'no-store')
   @Public('tokens:issue')
   @ApiOperation({ summary: 'The same by GET, with HTTP Basic only' })
-  @ApiResponse({ status: 200, description: 'A token of 3600 s', standardSchema: tokenResponseSchema })
+  @ApiResponse({ status: 200, description: 'A token', standardSchema: tokenResponseSchema })
   issueByGet(
     @Headers('authorization') authorization: string | undefined,
     @Query({ schema: tokenQuerySchema }) query: TokenRequest,
@@ -66,7 +70,7 @@ export class OauthController {
   @Header('cache-control', 'no-store')
   @Public('tokens:issue')
   @ApiOperation({ summary: 'The same by POST; grant_type may be left out' })
-  @ApiResponse({ status: 200, description: 'A token of 3600 s', standardSchema: tokenResponseSchema })
+  @ApiResponse({ status: 200, description: 'A token', standardSchema: tokenResponseSchema })
   issueByPost(
     @Headers('authorization') authorization: string | undefined,
     @Body({ schema: tokenRequestSchema.nullish() }) body: TokenRequest | null | undefined,
@@ -113,7 +117,14 @@ export class OauthController {
       jwks_uri: `${issuer}/.well-known/jwks.json`,
       grant_types_supported: ['client_credentials'],
       response_types_supported: [],
-      token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
+      token_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
+      token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+      introspection_endpoint: `${issuer}/oauth2/introspect`,
+      introspection_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
+      introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
+      revocation_endpoint: `${issuer}/oauth2/revoke`,
+      revocation_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
+      revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
       access_token_signing_alg_values_supported: [SIGNING_ALGORITHM],
       scopes_supported: SCOPES,
       service_documentation: `${issuer}/docs`,
@@ -125,8 +136,8 @@ export class OauthController {
     given: TokenRequest,
     request: RequestInfo,
   ): Promise<TokenResponse> {
-    const credentials = readClientCredentials(authorization, given);
+    const shown = readClientAuthentication(authorization, given);
     if ((given.grant_type ?? 'client_credentials') !== 'client_credentials') throw unsupportedGrantType();
-    return this.tokens.issue(credentials, given.scope, request);
+    return this.tokens.issue(shown, given.scope, request);
   }
 }

@@ -8,12 +8,18 @@ export type DetailValue = string | number | boolean | null | DetailValue[] | { [
 export interface AuditDetails {
   /** A batch of refusals past the rate limit, counted instead of written one by one. */
   'auth:suppressed-failures': { route: string; count: number };
+  /** Times of the events that are kept; null: no such bound. */
+  'audit:place-hold': { from: string | null; to: string | null; replayed: boolean };
+  /** The operator's, written by the functions that do it: a month left the ledger; its table was dropped. */
+  'audit:retired': { month: string; events: number; export: string };
+  'audit:dropped': { month: string; events: number; export: string };
+  'audit:release-hold': Record<string, never>;
 }
 
 export type AuditOutcome = 'success' | 'denied' | 'failure';
 
 export interface AuditActor {
-  kind: 'client' | 'api_key' | 'share_link' | 'anonymous' | 'system';
+  kind: 'client' | 'api_key' | 'user' | 'share_link' | 'anonymous' | 'system';
   id?: string;
   label?: string;
 }
@@ -62,6 +68,3 @@ export interface AuditRecord {
   scopes: string[];
   detail: DetailValue;
 }
-
-/** The organization of events that have no tenant, e.g. bad credentials. Reserved: no row of `organization` has it. */
-export const PLATFORM_ORGANIZATION = '00000000-0000-7000-8000-000000000000';

@@ -1,4 +1,5 @@
 import { Global, Module } from '@nestjs/common';
+import './audit.policy.js';
 import { AuditService } from './audit.service.js';
 
 /** Global, because nothing in this house happens unaudited. */

@@ -6,6 +6,7 @@ import type { SqlTransaction } from '../../platform/database/sql-transaction.js'
 import { GroupCommit } from '../../platform/database/group-commit.js';
 import { newId } from '../../platform/database/id.js';
 import type { AuditEntry, AuditRecord } from './audit.events.js';
+import { ledgerError } from './ledger-error.js';
 
 /** Writes events to the ledger. There is no way to change or remove one. */
 @Injectable()
@@ -69,7 +70,7 @@ export class AuditService {
  */
 async function insert(tx: SqlTransaction, records: AuditRecord[]): Promise<void> {
   const column = (key: keyof AuditRecord) => records.map((record) => record[key]);
-  await tx.$executeRaw`
+  const written = tx.$executeRaw`
     INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, actor_label, action, outcome, resource_type,
                              resource_id, patient_ref, study_ref, request_id, trace_id, ip, user_agent, scopes, detail)
     SELECT e.id, e.occurred_at, e.organization_id, e.actor_kind, e.actor_id, e.actor_label, e.action, e.outcome, e.resource_type,
@@ -84,6 +85,9 @@ async function insert(tx: SqlTransaction, records: AuditRecord[]): Promise<void>
                 ${records.map(({ detail }) => JSON.stringify(detail))}::jsonb[])
          AS e(id, occurred_at, organization_id, actor_kind, actor_id, actor_label, action, outcome, resource_type, resource_id,
               patient_ref, study_ref, request_id, trace_id, ip, user_agent, scopes, detail)`;
+  await written.catch((cause: unknown) => {
+    throw ledgerError(cause);
+  });
 }
 
 /** The event of what `caller` did within its request. */

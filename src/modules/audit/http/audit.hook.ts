@@ -1,13 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isUuid } from '../../../platform/database/id.js';
+import { PLATFORM_ORGANIZATION } from '../../../platform/authorization/platform-organization.js';
 import { unavailable } from '../../../platform/errors/application-error.js';
 import { auditFailures } from '../../../platform/health/metrics.js';
-import { type ErrorFormat, formatFor, renderError } from '../../../platform/http/error-format.js';
+import {
+  type ErrorFormat,
+  errorHeaders,
+  formatFor,
+  renderError,
+} from '../../../platform/http/error-format.js';
 import { causeForLog } from '../../../platform/logging/cause-for-log.js';
-import { type AuditEntry, type AuditOutcome, PLATFORM_ORGANIZATION } from '../audit.events.js';
+import type { AuditEntry, AuditOutcome } from '../audit.events.js';
 import type { AuditService } from '../audit.service.js';
 import { SuppressedFailures } from './suppressed-failures.js';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * Writes the event of every read, denial and failure BEFORE the response leaves. When the ledger cannot be written the
@@ -37,7 +42,7 @@ export function auditResponses(
         reply.removeHeader(name);
       reply
         .code(error.status)
-        .headers({ 'cache-control': 'no-store', ...format.headers, ...error.headers })
+        .headers({ 'cache-control': 'no-store', ...errorHeaders(format, error) })
         .type(format.contentType);
       return renderError(format, error, requestId);
     }
@@ -47,12 +52,16 @@ export function auditResponses(
 
 /** The event this response needs, unless the service has written it with its change. */
 function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | undefined {
-  const { operation, principal, caller, info, error } = request.context;
+  const { operation, principal, portal, caller, info, error } = request.context;
   if (!operation || operation.audited === 'never') return undefined;
   const outcome = outcomeOf(reply.statusCode);
   if (outcome === 'success' && operation.audited === 'transaction') return undefined;
   return {
-    organizationId: principal?.organizationId ?? PLATFORM_ORGANIZATION,
+    organizationId:
+      principal?.organizationId ??
+      portal?.organizationId ??
+      info.about?.organizationId ??
+      PLATFORM_ORGANIZATION,
     actor: principal
       ? { kind: principal.kind, id: principal.id, label: principal.label }
       : { kind: 'anonymous' },
@@ -60,6 +69,7 @@ function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | und
     outcome,
     resource: { type: operation.subject, ...resourceNamedBy(request), ...info.about?.resource },
     ...(info.about?.studyRef && { studyRef: info.about.studyRef }),
+    ...(info.about?.patientRef && { patientRef: info.about.patientRef }),
     origin: info,
     scopes: caller?.scopes ?? [],
     detail: outcome === 'success' ? {} : { status: reply.statusCode, code: error?.code ?? 'unknown' },
@@ -74,12 +84,11 @@ function resourceNamedBy(request: FastifyRequest): { type?: string; id?: string 
   const [params, query, body] = [request.params, request.query, request.body].map(
     (part) => (part ?? {}) as { id?: unknown; order_id?: unknown },
   );
-  if (isUuid(params!.id)) return { id: params!.id.toLowerCase() };
+  const type = request.context.operation?.pathNames;
+  if (isUuid(params!.id)) return { ...(type && { type }), id: params!.id.toLowerCase() };
   const order = [query!.order_id, body!.order_id].find(isUuid);
   return order ? { type: 'Order', id: order.toLowerCase() } : {};
 }
-
-const isUuid = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
 
 function outcomeOf(status: number): AuditOutcome {
   if (status < 400) return 'success';

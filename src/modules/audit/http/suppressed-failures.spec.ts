@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type AuditEntry, PLATFORM_ORGANIZATION } from '../audit.events.js';
+import { PLATFORM_ORGANIZATION } from '../../../platform/authorization/platform-organization.js';
+import type { AuditEntry } from '../audit.events.js';
 import type { AuditService } from '../audit.service.js';
 import { SuppressedFailures } from './suppressed-failures.js';
 
@@ -61,6 +62,20 @@ describe('failures anybody can cause', () => {
     ]);
   });
 
+  it('from one /64 are counted together: whoever has one address of it has them all', async () => {
+    const from = (ip: string) => suppressed.takes(failure({ origin: { ip } }), 401);
+    expect(['::1', '::2', '::3', '::4', ':a::5'].map((host) => from(`2001:db8:0:1${host}`))).toEqual([
+      false,
+      false,
+      false,
+      true,
+      true,
+    ]);
+    expect(from('2001:db8:0:2::1')).toBe(false);
+    await suppressed.flush();
+    expect(counts()).toEqual([['2001:db8:0:1::4', 2]]);
+  });
+
   it('through a share link are counted in the link’s organization', async () => {
     const organizationId = '00000000-0000-7000-8000-00000000000a';
     suppressed.takes(failure({ organizationId, actor: { kind: 'share_link', id: 'l' } }), 429);
@@ -70,7 +85,7 @@ describe('failures anybody can cause', () => {
 
   it('keep the sum when there are more addresses than are told apart', async () => {
     for (let address = 0; address < 10_050; address++)
-      suppressed.takes(failure({ origin: { ip: `2001:db8::${address.toString(16)}` } }), 429);
+      suppressed.takes(failure({ origin: { ip: `2001:db8:${address.toString(16)}::1` } }), 429);
     await suppressed.flush();
     expect(counts().reduce((sum, [, count]) => sum + (count as number), 0)).toBe(10_050);
     expect(counts().at(-1)).toEqual([undefined, 50]);

@@ -1,4 +1,6 @@
-import { type AuditEntry, PLATFORM_ORGANIZATION } from '../audit.events.js';
+import { PLATFORM_ORGANIZATION } from '../../../platform/authorization/platform-organization.js';
+import { addressKey } from '../../../platform/http/address-key.js';
+import type { AuditEntry } from '../audit.events.js';
 import type { AuditService } from '../audit.service.js';
 
 const WINDOW_MS = 60_000;
@@ -11,7 +13,7 @@ const ANYBODY = ['anonymous', 'share_link'];
 interface Counter {
   organizationId: string;
   route: string;
-  /** Absent: the sum over the addresses that came after the list was full. */
+  /** The first of its /64 when it is IPv6. Absent: the sum over the addresses that came after the list was full. */
   ip?: string | undefined;
   count: number;
 }
@@ -35,7 +37,7 @@ export class SuppressedFailures {
   takes(entry: AuditEntry, status: number): boolean {
     if (entry.outcome === 'success' || !ANYBODY.includes(entry.actor.kind)) return false;
     const ip = entry.origin?.ip;
-    if (status !== TOO_MANY_REQUESTS && this.mayBeWritten(ip ?? '')) return false;
+    if (status !== TOO_MANY_REQUESTS && this.mayBeWritten(addressKey(ip))) return false;
     this.count({ organizationId: entry.organizationId, route: entry.action, ip, count: 1 });
     return true;
   }
@@ -65,15 +67,15 @@ export class SuppressedFailures {
     await this.flush();
   }
 
-  private mayBeWritten(ip: string): boolean {
-    const written = this.written.get(ip) ?? 0;
+  private mayBeWritten(key: string): boolean {
+    const written = this.written.get(key) ?? 0;
     if (written >= this.perMinute || (written === 0 && this.written.size >= MAX_COUNTERS)) return false;
-    this.written.set(ip, written + 1);
+    this.written.set(key, written + 1);
     return true;
   }
 
   private count(counter: Counter): void {
-    const key = [counter.organizationId, counter.route, counter.ip ?? ''].join(' ');
+    const key = [counter.organizationId, counter.route, addressKey(counter.ip)].join(' ');
     const known = this.counters.get(key);
     if (known) known.count += counter.count;
     else if (counter.ip === undefined || this.counters.size < MAX_COUNTERS)

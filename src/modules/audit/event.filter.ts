@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { Prisma } from '../../generated/prisma/client.js';
+import { isUuid } from '../../platform/database/id.js';
+import { plainText } from '../../platform/http/validation.js';
+
+const word = plainText(200);
+
+/** The id of a row of ours, or what names something that has no row. Rows' ids are in lower case in the ledger. */
+const reference = word.transform((id) => (isUuid(id) ? id.toLowerCase() : id));
+
+/** Which events are wanted: all that is given must be so. Times are a half-open interval, like every one of ours. */
+export const eventFilterSchema = z.strictObject({
+  actor_kind: z.enum(['client', 'api_key', 'user', 'share_link', 'anonymous', 'system']).optional(),
+  actor_id: reference.optional(),
+  action: word.optional(),
+  outcome: z.enum(['success', 'denied', 'failure']).optional(),
+  resource_type: word.optional(),
+  resource_id: reference.optional(),
+  patient: reference.optional(),
+  study: reference.optional(),
+  request_id: word.optional(),
+});
+
+export type EventFilter = z.output<typeof eventFilterSchema>;
+
+/** The filter as a condition on the rows of one organization. What is not asked for is not in it: a plan fits what is. */
+export const whereEvent = (filter: EventFilter): Prisma.AuditEventWhereInput => ({
+  actorKind: filter.actor_kind,
+  actorId: filter.actor_id,
+  action: filter.action,
+  outcome: filter.outcome,
+  resourceType: filter.resource_type,
+  resourceId: filter.resource_id,
+  patientRef: filter.patient,
+  studyRef: filter.study,
+  requestId: filter.request_id,
+});
+
+/** The columns that a filter's members are about, for SQL that is written by hand. */
+export const FILTERED_COLUMNS: Record<keyof EventFilter, string> = {
+  actor_kind: 'actor_kind',
+  actor_id: 'actor_id',
+  action: 'action',
+  outcome: 'outcome',
+  resource_type: 'resource_type',
+  resource_id: 'resource_id',
+  patient: 'patient_ref',
+  study: 'study_ref',
+  request_id: 'request_id',
+};

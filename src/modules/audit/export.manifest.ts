@@ -1,0 +1,208 @@
+import canonicalize from 'canonicalize';
+import { z } from 'zod';
+import type { SealHead, Signed, TreeEntry } from './seal.js';
+
+/** Longest line of a manifest, in bytes: a tree of the largest size of which every other event is held stays below. */
+export const MAX_MANIFEST_LINE = 4 << 20;
+/** Largest tree that a manifest may speak of. The sealer's are smaller. */
+const MAX_SIZE = 65_536;
+/** Of each leaf held a mark is kept, so many bytes: it proves nothing, it only tells where to look when the proof fails. */
+export const MARK_BYTES = 4;
+
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+const instant = z.iso.datetime({ precision: 3 });
+const position = z.int().min(1);
+const count = z.int().min(0);
+const signed = {
+  kid: z.string().min(1).max(200),
+  /** Ed25519, base64. */
+  signature: z.string().regex(/^[A-Za-z0-9+/]{86}==$/),
+};
+
+const exportSchema = z.strictObject({
+  v: z.literal(1),
+  id: z.uuid(),
+  organization: z.uuid(),
+  format: z.string().min(1).max(40),
+  /** The half-open interval of times that was asked for. */
+  from: instant.nullable(),
+  to: instant.nullable(),
+  filters: z.record(z.string(), z.json()),
+  /** Whether every sealed event of the interval is in the file: nothing was filtered. */
+  complete: z.boolean(),
+  rows: count,
+  /** Positions of its first and its last event; null when it has none. */
+  first: position.nullable(),
+  last: position.nullable(),
+  /** The file is these, one after another. */
+  parts: z.array(z.strictObject({ bytes: count, rows: count, sha256: sha256Hex })).max(10_000),
+  made_at: instant,
+});
+const exportLineSchema = z.strictObject({ export: exportSchema, ...signed });
+
+const treeLineSchema = z.strictObject({
+  tree: z.strictObject({
+    organization: z.uuid(),
+    seal: position,
+    time: instant,
+    first: position,
+    size: z.int().min(1).max(MAX_SIZE),
+    root: sha256Hex,
+    previous: sha256Hex,
+  }),
+  ...signed,
+  /** Which of its events the file has: half-open ranges of indexes within the tree, ascending and apart. */
+  held: z.array(z.tuple([count, count])).max(MAX_SIZE),
+  /** `merkleProof` of these (formats/merkle). Only beside a file of canonical forms, whose lines are the leaves. */
+  proof: z.array(sha256Hex).max(MAX_SIZE).optional(),
+  /** Base64 of the first four bytes of each leaf that is held, in their order. Beside `proof`. */
+  marks: z
+    .base64()
+    .max(MAX_SIZE * 6)
+    .optional(),
+});
+
+export const headLineSchema = z.strictObject({
+  head: z.strictObject({ seal: position, time: instant, previous: sha256Hex, root: sha256Hex }),
+  ...signed,
+  /** The place of the last tree's entry in the tree over the newest entries of all organizations. */
+  newest: z.strictObject({
+    index: count,
+    size: z
+      .int()
+      .min(1)
+      .max(2 ** 30),
+    /** Hash of the entry of the last tree listed. */
+    entry: sha256Hex,
+    proof: z.array(sha256Hex).max(64),
+  }),
+});
+
+/** What an export says of itself. */
+export type ExportStatement = z.output<typeof exportSchema>;
+/** First line of a manifest. */
+export type ExportLine = z.output<typeof exportLineSchema>;
+/** One line a tree, by position. */
+export type TreeLine = z.output<typeof treeLineSchema>;
+/** Last line. */
+export type HeadLine = z.output<typeof headLineSchema>;
+export type ManifestLine = ExportLine | TreeLine | HeadLine;
+
+/** The bytes an export's statement is signed as (RFC 8785). */
+export const exportForm = (statement: ExportStatement): Buffer =>
+  Buffer.from(canonicalize({ kind: 'export', ...statement })!);
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
+/** A signature as the manifest, the list of seals and an anchor have it. */
+export const signedJson = ({ kid, signature }: Signed): Pick<ExportLine, 'kid' | 'signature'> => ({
+  kid,
+  signature: base64(signature),
+});
+
+/** An export's statement as the manifest has it. */
+export const exportLine = (statement: ExportStatement, signed: Signed): ExportLine => ({
+  export: statement,
+  ...signedJson(signed),
+});
+
+/** An entry as the manifest, the list of seals and an anchor have it. */
+export const entryJson = (entry: TreeEntry): TreeLine['tree'] => ({
+  organization: entry.organization,
+  seal: entry.seal,
+  time: entry.time.toISOString(),
+  first: entry.first,
+  size: entry.size,
+  root: hex(entry.root),
+  previous: hex(entry.previous),
+});
+
+/**
+ * @param proof none beside a file whose rows are not canonical forms
+ * @param leaves of the events that are held, in their order: with them the first bad one can be named, not only its tree
+ */
+export const treeLine = (
+  entry: TreeEntry & Signed,
+  held: [from: number, to: number][],
+  proof?: readonly Uint8Array[],
+  leaves?: readonly Uint8Array[],
+): TreeLine => ({
+  tree: entryJson(entry),
+  ...signedJson(entry),
+  held,
+  ...(proof && { proof: proof.map(hex) }),
+  ...(leaves && { marks: base64(Buffer.concat(leaves.map((leaf) => leaf.subarray(0, MARK_BYTES)))) }),
+});
+
+/** A signed head as the manifest and an anchor have it. */
+export const headJson = (head: SealHead & Signed): Omit<HeadLine, 'newest'> => ({
+  head: {
+    seal: head.seal,
+    time: head.time.toISOString(),
+    previous: hex(head.previous),
+    root: hex(head.root),
+  },
+  ...signedJson(head),
+});
+
+export const headLine = (
+  head: SealHead & Signed,
+  newest: { index: number; size: number; entry: Uint8Array; proof: readonly Uint8Array[] },
+): HeadLine => ({
+  ...headJson(head),
+  newest: { ...newest, entry: hex(newest.entry), proof: newest.proof.map(hex) },
+});
+
+/** A line as it is written, with its newline. */
+export const manifestText = (line: ManifestLine): string => `${JSON.stringify(line)}\n`;
+
+/** A manifest that is none. Its message says why, for whoever reads it. */
+export class MalformedManifestError extends Error {
+  override readonly name = 'MalformedManifestError';
+}
+
+const SCHEMAS = { export: exportLineSchema, tree: treeLineSchema, head: headLineSchema };
+
+/** Reads a line, whoever wrote it. @throws MalformedManifestError */
+export function parseManifestLine(text: string): ManifestLine {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new MalformedManifestError('It is not JSON.');
+  }
+  const kind = (['export', 'tree', 'head'] as const).find(
+    (key) => typeof value === 'object' && value !== null && Object.hasOwn(value, key),
+  );
+  if (!kind) throw new MalformedManifestError('It is neither an export, nor a tree, nor a head.');
+  const line = SCHEMAS[kind].safeParse(value);
+  if (line.success) return line.data;
+  const [issue] = line.error.issues;
+  throw new MalformedManifestError(`${issue!.path.join('.') || kind}: ${issue!.message}`);
+}
+
+export const isExportLine = (line: ManifestLine): line is ExportLine => 'export' in line;
+export const isTreeLine = (line: ManifestLine): line is TreeLine => 'tree' in line;
+export const isHeadLine = (line: ManifestLine): line is HeadLine => 'head' in line;
+
+const fromHex = (text: string): Buffer => Buffer.from(text, 'hex');
+
+export const signedOf = ({ kid, signature }: Pick<ExportLine, 'kid' | 'signature'>): Signed => ({
+  kid,
+  signature: Buffer.from(signature, 'base64'),
+});
+
+export const entryOf = ({ tree }: Pick<TreeLine, 'tree'>): TreeEntry => ({
+  ...tree,
+  time: new Date(tree.time),
+  root: fromHex(tree.root),
+  previous: fromHex(tree.previous),
+});
+
+export const headOf = ({ head }: Pick<HeadLine, 'head'>): SealHead => ({
+  ...head,
+  time: new Date(head.time),
+  previous: fromHex(head.previous),
+  root: fromHex(head.root),
+});

@@ -1,0 +1,65 @@
+import { createHash, type KeyObject } from 'node:crypto';
+import type { StorageService } from '../../../platform/storage/storage.service.js';
+import { verifyExport } from '../verification/export-verifier.js';
+import { linesOf } from '../verification/lines.js';
+import type { KeptExport } from './ledger-owner.js';
+import type { Month } from './month.js';
+
+/** Longest line of an export that is parsed, in bytes: no event is that large. */
+const MAX_LINE = 4 << 20;
+
+/** Why an export does not stand for a month; or how many of its events it has, every one of them proven. */
+export type Finding = { unfit: string } | { events: number };
+
+/**
+ * Reads an export from the bucket, proves it as an auditor would who has only the keys, and counts its events of the month.
+ * @param keys public keys of seals, by `kid`
+ */
+export async function examine(
+  storage: StorageService,
+  keys: ReadonlyMap<string, KeyObject>,
+  kept: Omit<KeptExport, 'events'>,
+  month: Month,
+): Promise<Finding> {
+  for (const key of [kept.exportKey, kept.manifestKey])
+    if (!(await storage.head(key))) return { unfit: `the bucket has no ${key}` };
+  const [events, manifest] = [bytesOf(storage, kept.exportKey), bytesOf(storage, kept.manifestKey)];
+  const digest = createHash('sha256');
+  const {
+    valid,
+    export: said,
+    first_bad: bad,
+  } = await verifyExport({ events, manifest: seeing(manifest, (chunk) => void digest.update(chunk)) }, keys);
+  if (!valid) return { unfit: `it does not verify: ${bad!.why}` };
+  if (!digest.digest().equals(kept.manifestSha256))
+    return { unfit: 'its manifest is not the one that was made' };
+  if (said!.organization !== kept.organizationId || said!.format !== 'ndjson' || !said!.complete)
+    return { unfit: 'it is no complete export of that organization as NDJSON' };
+  const [from, to] = [said!.from && new Date(said!.from), said!.to && new Date(said!.to)];
+  if ((from && from > month.from) || (to && to < month.to)) return { unfit: 'it does not cover the month' };
+  return { events: await countWithin(storage, kept.exportKey, month) };
+}
+
+/** Asked for when they are wanted, so that nothing is left open when they are not. */
+async function* bytesOf(storage: StorageService, key: string): AsyncGenerator<Buffer> {
+  const found = await storage.read(key);
+  if (!found) throw new Error('An object was removed while it was looked at.');
+  yield* found.bytes as AsyncIterable<Buffer>;
+}
+
+async function* seeing(bytes: AsyncIterable<Buffer>, see: (chunk: Buffer) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of bytes) {
+    see(chunk);
+    yield chunk;
+  }
+}
+
+/** Of a file that was proven: its lines are canonical forms. */
+async function countWithin(storage: StorageService, key: string, { from, to }: Month): Promise<number> {
+  let count = 0;
+  for await (const line of linesOf(bytesOf(storage, key), MAX_LINE)) {
+    const time = new Date((JSON.parse(line.toString()) as { time: string }).time);
+    if (time >= from && time < to) count++;
+  }
+  return count;
+}

@@ -1,0 +1,123 @@
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
+import type { EventName } from './ledger.rows.js';
+import { NOTHING_BEFORE, type SealHead, type SealKeyRow, type Signed, type TreeEntry } from './seal.js';
+
+/** A tree as it stands in the ledger. */
+export interface TreeRow extends TreeEntry, Signed {
+  /** Its events and their leaf hashes, by position. */
+  events: EventName[];
+  leaves: Buffer[];
+  /** SHA-256 of its entry. */
+  entry: Buffer;
+}
+
+/** Takes up to so many of an organization's events that wait, in the order they happened in. */
+export async function takeUnsealed(
+  tx: SqlTransaction,
+  organizationId: string,
+  atMost: number,
+): Promise<EventName[]> {
+  const rows = await tx.$queryRaw<EventName[]>`
+    DELETE FROM audit_unsealed WHERE organization_id = ${organizationId}::uuid AND ctid = ANY (ARRAY(
+      SELECT u.ctid FROM audit_unsealed u WHERE u.organization_id = ${organizationId}::uuid
+      ORDER BY u.occurred_at, u.event_id LIMIT ${atMost}::int))
+    RETURNING event_id AS id, occurred_at AS "occurredAt"`;
+  const order = ({ occurredAt, id }: EventName) => `${occurredAt.toISOString()} ${id}`;
+  return rows.sort((one, other) => (order(one) < order(other) ? -1 : 1));
+}
+
+/** Where the next tree of an organization begins, and the hash and the time of the entry before it. */
+export async function endOfChain(
+  tx: SqlTransaction,
+  organizationId: string,
+): Promise<{ next: number; entry: Uint8Array; time?: Date }> {
+  const [last] = await tx.$queryRaw<{ next: bigint; entry: Uint8Array; time: Date }[]>`
+    SELECT first_position + size AS next, entry, sealed_at AS time FROM audit_tree WHERE organization_id = ${organizationId}::uuid
+    ORDER BY first_position DESC LIMIT 1`;
+  return last ? { ...last, next: Number(last.next) } : { next: 1, entry: NOTHING_BEFORE };
+}
+
+export async function insertTree(tx: SqlTransaction, tree: TreeRow): Promise<void> {
+  const times = tree.events.map(({ occurredAt }) => occurredAt);
+  await tx.$executeRaw`
+    INSERT INTO audit_tree (organization_id, first_position, size, seal_number, sealed_at, root, previous, entry, kid, signature,
+                            event_ids, event_times, leaves, first_time, last_time)
+    VALUES (${tree.organization}::uuid, ${tree.first}::bigint, ${tree.size}::int, ${tree.seal}::bigint, ${tree.time}::timestamptz,
+            ${tree.root}::bytea, ${tree.previous}::bytea, ${tree.entry}::bytea, ${tree.kid}::text, ${tree.signature}::bytea,
+            ${tree.events.map(({ id }) => id)}::uuid[], ${times}::timestamptz[], ${Buffer.concat(tree.leaves)}::bytea,
+            ${times[0]}::timestamptz, ${times.at(-1)}::timestamptz)`;
+}
+
+/** The signed entries of an organization's trees before a position, newest first. */
+export async function newestTrees(
+  tx: SqlTransaction,
+  organizationId: string,
+  before: number,
+  atMost: number,
+): Promise<(TreeEntry & Signed)[]> {
+  const rows = await tx.$queryRaw<(TreeEntry & Signed & { seal: bigint; first: bigint })[]>`
+    SELECT organization_id AS organization, seal_number AS seal, sealed_at AS time, first_position AS first, size, root, previous,
+           kid, signature
+    FROM audit_tree WHERE organization_id = ${organizationId}::uuid AND first_position < ${before}::bigint
+    ORDER BY first_position DESC LIMIT ${atMost}::int`;
+  return rows.map((row) => ({ ...row, seal: Number(row.seal), first: Number(row.first) }));
+}
+
+/** The newest head, and its hash. */
+export async function lastSeal(
+  tx: SqlTransaction,
+): Promise<{ number: number; time: Date; head: Uint8Array } | undefined> {
+  const [last] = await tx.$queryRaw<{ number: bigint; time: Date; head: Uint8Array }[]>`
+    SELECT number, sealed_at AS time, head FROM audit_seal ORDER BY number DESC LIMIT 1`;
+  return last && { ...last, number: Number(last.number) };
+}
+
+/** The newest entry of every organization as of a seal, in the order of their ids. */
+export const newestEntries = (
+  tx: SqlTransaction,
+  seal: number,
+): Promise<{ organization: string; entry: Uint8Array }[]> => tx.$queryRaw`
+  SELECT organization_id AS organization, entry FROM audit_newest_entries(${seal}::bigint)`;
+
+export async function insertSeal(
+  tx: SqlTransaction,
+  seal: SealHead & Signed & { head: Uint8Array },
+): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO audit_seal (number, sealed_at, previous, root, head, kid, signature)
+    VALUES (${seal.seal}::bigint, ${seal.time}::timestamptz, ${seal.previous}::bytea, ${seal.root}::bytea, ${seal.head}::bytea,
+            ${seal.kid}::text, ${seal.signature}::bytea)`;
+}
+
+/** The last head that was taken to a place; 0 for none. */
+export async function lastAnchored(tx: SqlTransaction, place: string): Promise<number> {
+  const [last] = await tx.$queryRaw<{ number: bigint }[]>`
+    SELECT seal_number AS number FROM audit_anchor WHERE place = ${place}::text ORDER BY seal_number DESC LIMIT 1`;
+  return Number(last?.number ?? 0);
+}
+
+export async function insertAnchor(
+  tx: SqlTransaction,
+  place: string,
+  seal: number,
+  now: Date,
+): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO audit_anchor (place, seal_number, anchored_at) VALUES (${place}::text, ${seal}::bigint, ${now}::timestamptz)
+    ON CONFLICT DO NOTHING`;
+}
+
+/** The key that signs now. */
+export async function signingSealKey(
+  tx: SqlTransaction,
+): Promise<(SealKeyRow & { createdAt: Date }) | undefined> {
+  const [newest] = await tx.$queryRaw<(SealKeyRow & { createdAt: Date })[]>`
+    SELECT kid, public_key AS "publicKey", mac, sealed_private AS "sealedPrivate", created_at AS "createdAt" FROM audit_key ORDER BY created_at DESC, kid LIMIT 1`;
+  return newest;
+}
+
+export async function insertSealKey(tx: SqlTransaction, key: SealKeyRow, now: Date): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO audit_key (kid, public_key, mac, sealed_private, created_at)
+    VALUES (${key.kid}::text, ${key.publicKey}::bytea, ${key.mac}::bytea, ${key.sealedPrivate}::bytea, ${now}::timestamptz)`;
+}

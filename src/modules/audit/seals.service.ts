@@ -1,0 +1,58 @@
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import type { Caller } from '../../platform/authorization/principal.js';
+import { DatabaseService } from '../../platform/database/database.service.js';
+import { validationError } from '../../platform/errors/application-error.js';
+import { entryJson, signedJson } from './export.manifest.js';
+import { newestTrees } from './seal.rows.js';
+import type { ListSeals, SealKeySet, SealPage } from './seals.schemas.js';
+import { VerificationService } from './verification.service.js';
+
+/** Position of the last tree of a page. */
+const cursorSchema = z.int().min(1);
+
+/** What an auditor takes home: the seals of an organization, and the keys that they can be checked with. */
+@Injectable()
+export class SealsService {
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly verification: VerificationService,
+  ) {}
+
+  /** Newest first. */
+  list(caller: Caller, { limit, cursor }: ListSeals): Promise<SealPage> {
+    const { organizationId } = caller.principal;
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
+    return this.database.withOrganizationSql(organizationId, async (tx) => {
+      const rows = await newestTrees(tx, organizationId, before, limit + 1);
+      const page = rows.slice(0, limit);
+      const items = page.map((row) => ({ tree: entryJson(row), ...signedJson(row) }));
+      return { items, ...(rows.length > limit && { next_cursor: encodeCursor(page.at(-1)!.first) }) };
+    });
+  }
+
+  /** A JSON Web Key Set (RFC 7517, RFC 8037), newest first: those that have signed once verify for ever. */
+  keys(caller: Caller): Promise<SealKeySet> {
+    return this.database.withOrganizationSql(caller.principal.organizationId, async (tx) => ({
+      keys: [...(await this.verification.keys(tx))].map(([kid, key]) => ({
+        kty: 'OKP',
+        crv: 'Ed25519',
+        x: key.export({ format: 'jwk' }).x!,
+        kid,
+        alg: 'EdDSA',
+        use: 'sig',
+      })),
+    }));
+  }
+}
+
+const encodeCursor = (position: number): string =>
+  Buffer.from(JSON.stringify(position)).toString('base64url');
+
+function decodeCursor(cursor: string): number {
+  try {
+    return cursorSchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+  } catch {
+    throw validationError([{ path: 'cursor', message: 'is not a cursor of this API' }]);
+  }
+}

@@ -1,0 +1,287 @@
+import type { KeyObject } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { CONFIG } from '../../platform/config/config.module.js';
+import type { ConfigValues } from '../../platform/config/config.schema.js';
+import { DatabaseService } from '../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
+import { ApplicationError } from '../../platform/errors/application-error.js';
+import { StorageService } from '../../platform/storage/storage.service.js';
+import { type EventName, eventsNamed } from './ledger.rows.js';
+import { isRetired, type RetiredMonth, retiredMonths } from './retired.rows.js';
+import { isOurs, publicSealKey } from './seal.js';
+import { lastSeal } from './seal.rows.js';
+import type { Verification, Verify } from './seals.schemas.js';
+import { anchorsAround, checkAnchors } from './verification/anchor-check.js';
+import { EntryChain, type SealKeys } from './verification/chains.js';
+import { fault, type Fault } from './verification/fault.js';
+import { HeadCheck, rootFault } from './verification/head-check.js';
+import {
+  addedEvent,
+  duplicatedEvent,
+  eventById,
+  extentOf,
+  headsFrom,
+  type Interval,
+  lostUnsealed,
+  publicKeyRows,
+  type StoredTree,
+  treeBefore,
+  treesFrom,
+} from './verification/ledger-reader.js';
+import { judgeEvents, leafOf } from './verification/tree-events.js';
+
+/** Events of one request at most. */
+const MOST_EVENTS = 1_000_000;
+/** Events that are read at a time: so long the process does nothing else. */
+const SLICE = 1_000;
+
+/** A walk under way. */
+interface Walk {
+  organizationId: string;
+  interval: Interval;
+  keys: SealKeys;
+  chain: EntryChain;
+  events: number;
+  seals: number;
+  /** Months that were taken out of the ledger: what is not there was not removed. */
+  months: readonly RetiredMonth[];
+  retired: number;
+  /** Numbers of the seals that the first and the last tree were made for. */
+  firstSeal?: number;
+  lastSeal?: number;
+}
+
+/**
+ * Compares an organization's ledger with its seals, tree by tree: each batch in a transaction of its own, a batch in memory.
+ * What the seals rest on is checked after that: the heads over all organizations up to the newest, and the heads that were
+ * taken to the bucket.
+ */
+@Injectable()
+export class VerificationService {
+  /** Organizations whose ledger this process is at. */
+  private readonly underWay = new Set<string>();
+
+  constructor(
+    @Inject(CONFIG) private readonly config: ConfigValues,
+    private readonly database: DatabaseService,
+    private readonly storage: StorageService,
+  ) {}
+
+  /** One at a time for an organization, since each reads and hashes as much as a million events. @throws verification_under_way, too_many_events */
+  async verify(organizationId: string, interval: Verify): Promise<Verification> {
+    if (this.underWay.has(organizationId))
+      throw new ApplicationError(
+        'verification_under_way',
+        409,
+        'This ledger is being verified. Ask again when that has been answered.',
+      );
+    this.underWay.add(organizationId);
+    try {
+      return await this.walk(organizationId, interval);
+    } finally {
+      this.underWay.delete(organizationId);
+    }
+  }
+
+  private async walk(organizationId: string, { from, to }: Verify): Promise<Verification> {
+    const interval = { ...(from && { from: new Date(from) }), ...(to && { to: new Date(to) }) };
+    const [keys, extent, months] = await this.inside(organizationId, async (tx) => [
+      await this.keys(tx),
+      await extentOf(tx, organizationId, interval),
+      await retiredMonths(tx, organizationId),
+    ]);
+    if (extent.sealed + extent.unsealed > MOST_EVENTS)
+      throw new ApplicationError(
+        'too_many_events',
+        422,
+        `There are more than ${MOST_EVENTS} events in this interval. Verify shorter ones by from and to, or verify an export.`,
+      );
+    const chain = new EntryChain(keys, organizationId);
+    const walk: Walk = { organizationId, interval, keys, chain, events: 0, seals: 0, months, retired: 0 };
+    const first = from === undefined ? 1 : extent.first;
+    const last = to === undefined ? Number.MAX_SAFE_INTEGER : extent.last;
+    let found =
+      first === undefined || last === undefined ? undefined : await this.walkTrees(walk, first, last);
+    found ??= await this.compareSets(walk);
+    const heads = await this.checkHeads(walk);
+    found ??= heads.fault;
+    return {
+      valid: found === undefined,
+      events: walk.events,
+      seals: walk.seals,
+      unsealed: extent.unsealed,
+      retired: walk.retired,
+      ...(heads.through && { through: heads.through.toISOString() }),
+      ...(heads.anchoredThrough && { anchored_through: heads.anchoredThrough.toISOString() }),
+      ...(found && { first_bad: found }),
+    };
+  }
+
+  /** The public keys that are ours. */
+  async keys(tx: SqlTransaction): Promise<Map<string, KeyObject>> {
+    const rows = await publicKeyRows(tx);
+    const ours = rows.filter((row) => isOurs(this.config.SCANDOCK_MASTER_KEY, row));
+    return new Map(ours.map(({ kid, publicKey }) => [kid, publicSealKey(publicKey)]));
+  }
+
+  private async walkTrees(walk: Walk, first: number, last: number): Promise<Fault | undefined> {
+    const { organizationId, chain } = walk;
+    const before = await this.inside(organizationId, async (tx) => {
+      const at = await treeBefore(tx, organizationId, first);
+      return at === undefined ? undefined : (await treesFrom(tx, organizationId, at, at))[0];
+    });
+    if (before) {
+      const wrong = chain.add(before);
+      if (wrong) return wrong;
+    }
+    for (let next = first; ;) {
+      const { wrong, end } = await this.inside(organizationId, (tx) => this.walkBatch(tx, walk, next, last));
+      if (wrong || end === undefined) return wrong;
+      next = end;
+    }
+  }
+
+  /** @returns where the next batch begins, or what is wrong */
+  private async walkBatch(
+    tx: SqlTransaction,
+    walk: Walk,
+    from: number,
+    last: number,
+  ): Promise<{ wrong?: Fault | undefined; end?: number }> {
+    const trees = await treesFrom(tx, walk.organizationId, from, last);
+    if (trees.length === 0) return {};
+    const leaves = await this.leavesOf(
+      tx,
+      walk.organizationId,
+      trees.flatMap(({ events }) => events),
+    );
+    let at = 0;
+    for (const tree of trees) {
+      const actual = leaves.slice(at, (at += tree.events.length));
+      const wrong = await this.judgeTree(tx, walk, tree, actual);
+      if (wrong) return { wrong };
+    }
+    return { end: trees.at(-1)!.first + 1 };
+  }
+
+  private async judgeTree(
+    tx: SqlTransaction,
+    walk: Walk,
+    tree: StoredTree,
+    actual: (Buffer | undefined)[],
+  ): Promise<Fault | undefined> {
+    const { organizationId, chain, interval } = walk;
+    if (chain.next === undefined && tree.first > 1 && interval.from === undefined)
+      return fault('removed', { seq: 1 }, `So is all up to position ${tree.first - 1}.`);
+    walk.firstSeal ??= tree.seal;
+    walk.lastSeal = tree.seal;
+    const wrong =
+      chain.add(tree) ??
+      (await judgeEvents(tree, {
+        actual,
+        isRetired: ({ occurredAt }) => isRetired(walk.months, occurredAt),
+        elsewhere: (id) => eventById(tx, organizationId, id),
+      })) ??
+      recordFault(tree, chain.hash!);
+    if (wrong) return wrong;
+    walk.seals++;
+    for (const [index, event] of tree.events.entries()) {
+      if (!isWithin(interval, event.occurredAt)) continue;
+      if (actual[index]) walk.events++;
+      else walk.retired++;
+    }
+    return undefined;
+  }
+
+  private async leavesOf(
+    tx: SqlTransaction,
+    organizationId: string,
+    names: readonly EventName[],
+  ): Promise<(Buffer | undefined)[]> {
+    const leaves: (Buffer | undefined)[] = [];
+    for (let from = 0; from < names.length; from += SLICE) {
+      const slice = names.slice(from, from + SLICE);
+      const found = await eventsNamed(tx, organizationId, slice);
+      for (const { id, occurredAt } of slice) {
+        const event = found.get(id);
+        leaves.push(event?.occurredAt.getTime() === occurredAt.getTime() ? leafOf(event) : undefined);
+      }
+    }
+    return leaves;
+  }
+
+  /** Nothing is in the ledger but what has exactly one position, or waits for it. */
+  private async compareSets({ organizationId, interval }: Walk): Promise<Fault | undefined> {
+    const twice = await this.inside(organizationId, (tx) => duplicatedEvent(tx, organizationId, interval));
+    if (twice) return fault('duplicated', twice);
+    const added = await this.inside(organizationId, (tx) => addedEvent(tx, organizationId, interval));
+    if (added) return fault('added', { id: added });
+    const lost = await this.inside(organizationId, (tx) => lostUnsealed(tx, organizationId, interval));
+    return lost === undefined
+      ? undefined
+      : fault('removed', { id: lost }, 'It was gone before it was sealed.');
+  }
+
+  /**
+   * From the first seal that the interval's trees were made for to the newest head: numbers, signatures, and that each follows
+   * from the one before. That a head is over the newest entries of all organizations is computed for three: those of the first
+   * and of the last tree, and the newest one, which nothing can be cut off without.
+   */
+  private async checkHeads(
+    walk: Walk,
+  ): Promise<{ fault?: Fault | undefined; through?: Date; anchoredThrough?: Date }> {
+    const known = await this.inside(walk.organizationId, (tx) => lastSeal(tx));
+    const anchors = await anchorsAround(this.storage, known?.number ?? 0);
+    const concerned = walk.firstSeal ?? known?.number ?? 1;
+    const start = Math.max(1, Math.min(concerned, known?.number ?? 1) - 1);
+    const check = new HeadCheck(walk.keys, start);
+    const asked = new Set([walk.firstSeal, walk.lastSeal]);
+    let wrong: Fault | undefined;
+    for (let number = start; wrong === undefined;) {
+      const heads = await this.inside(walk.organizationId, (tx) => headsFrom(tx, number));
+      if (heads.length === 0) break;
+      for (const head of heads) wrong ??= check.add(head);
+      for (const head of heads.filter(({ seal }) => asked.has(seal)))
+        wrong ??= await this.checkRoot(walk, head);
+      number = heads.at(-1)!.seal + 1;
+    }
+    const { newest } = check;
+    if (newest) wrong ??= await this.checkRoot(walk, newest);
+    // The trees of a seal are there before its head is.
+    if ((walk.lastSeal ?? 0) > (newest?.seal ?? 0) + 1)
+      wrong ??= fault('truncated', { seal: (newest?.seal ?? 0) + 1 }, 'There are trees of later seals.');
+    const anchored = await checkAnchors(this.storage, walk.keys, anchors, newest?.seal ?? 0, (seal) =>
+      this.inside(walk.organizationId, async (tx) =>
+        (await headsFrom(tx, seal)).find((head) => head.seal === seal),
+      ),
+    );
+    return {
+      fault: wrong ?? anchored.fault,
+      ...(newest && { through: newest.time }),
+      ...(anchored.through && { anchoredThrough: anchored.through }),
+    };
+  }
+
+  private checkRoot(walk: Walk, head: Parameters<typeof rootFault>[1]): Promise<Fault | undefined> {
+    return this.inside(walk.organizationId, (tx) => rootFault(tx, head));
+  }
+
+  private inside<T>(organizationId: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    return this.database.withOrganizationSql(organizationId, work);
+  }
+}
+
+const isWithin = ({ from, to }: Interval, time: Date): boolean =>
+  (from === undefined || time >= from) && (to === undefined || time < to);
+
+/** What a tree says beside its signed entry; by it the tree is found. */
+function recordFault(
+  { first, seal, entry, events, firstTime, lastTime }: StoredTree,
+  hash: Buffer,
+): Fault | undefined {
+  const fits =
+    hash.equals(entry) &&
+    firstTime.getTime() === events[0]!.occurredAt.getTime() &&
+    lastTime.getTime() === events.at(-1)!.occurredAt.getTime();
+  return fits ? undefined : fault('record', { seq: first, seal });
+}

@@ -1,0 +1,83 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { PLATFORM_ORGANIZATION } from '../../../platform/authorization/platform-organization.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { DatabaseService } from '../../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
+import { Chore } from '../../../platform/queue/chore.js';
+import { insertAnchor, lastAnchored } from '../seal.rows.js';
+import { headsFrom } from '../verification/ledger-reader.js';
+import { AnchorConflictError, type AnchorPlace, BucketAnchors, UrlAnchors } from './anchor-places.js';
+
+/** Longest that heads are taken to a place within one pass, in milliseconds: others wait for the pass to end. */
+const TURN_MS = 3_000;
+/** A place that did not take a head is asked again after so long, in milliseconds; twice as long each time. */
+const AGAIN_MS = { first: 5_000, most: 60_000 };
+
+/**
+ * Takes each head out of the database, to every place there is, in the order of their numbers: none is left out, and none is
+ * given up. A place that is away keeps no other from its heads, and gets those it has missed when it is back.
+ */
+@Injectable()
+export class Anchoring extends Chore {
+  readonly name = 'anchoring';
+  private readonly logger = new Logger(Anchoring.name);
+  private readonly places: AnchorPlace[];
+  private readonly refused = new Map<string, { until: number; pause: number }>();
+
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly clock: Clock,
+    bucket: BucketAnchors,
+    url: UrlAnchors,
+  ) {
+    super();
+    this.places = url.available ? [bucket, url] : [bucket];
+  }
+
+  async run(): Promise<void> {
+    for (const place of this.places) {
+      const { until = 0, pause = AGAIN_MS.first } = this.refused.get(place.name) ?? {};
+      if (this.clock.now().getTime() < until) continue;
+      try {
+        await this.takeAll(place);
+        this.refused.delete(place.name);
+      } catch (error) {
+        this.refused.set(place.name, {
+          until: this.clock.now().getTime() + pause,
+          pause: Math.min(2 * pause, AGAIN_MS.most),
+        });
+        this.report(place, error as Error & { code?: string });
+      }
+    }
+  }
+
+  /** The names of the places that heads are taken to. */
+  get placeNames(): string[] {
+    return this.places.map(({ name }) => name);
+  }
+
+  private async takeAll(place: AnchorPlace): Promise<void> {
+    const end = performance.now() + TURN_MS;
+    let next = (await this.inside((tx) => lastAnchored(tx, place.name))) + 1;
+    while (performance.now() < end) {
+      const heads = await this.inside((tx) => headsFrom(tx, next));
+      if (heads.length === 0) return;
+      for (const head of heads) {
+        await place.take(head);
+        await this.inside((tx) => insertAnchor(tx, place.name, head.seal, this.clock.now()));
+        next = head.seal + 1;
+        if (performance.now() >= end) return;
+      }
+    }
+  }
+
+  private report({ name }: AnchorPlace, error: Error & { code?: string }): void {
+    if (error instanceof AnchorConflictError)
+      return this.logger.error(`${error.message} History was written anew, or somebody else writes there.`);
+    this.logger.warn(`heads could not be taken to the ${name} (${error.code ?? error.name}); tried again`);
+  }
+
+  private inside<T>(work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
+    return this.database.withOrganizationSql(PLATFORM_ORGANIZATION, work);
+  }
+}

@@ -1,0 +1,116 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Clock } from '../../../platform/clock/clock.js';
+import { CONFIG } from '../../../platform/config/config.module.js';
+import type { ConfigValues } from '../../../platform/config/config.schema.js';
+import { DatabaseService } from '../../../platform/database/database.service.js';
+import { StorageService } from '../../../platform/storage/storage.service.js';
+import { sealedEvents, type SealedEvent } from '../canonical.fast.js';
+import { exportKey } from '../exports.keys.js';
+import { ExportBucket } from './export.bucket.js';
+import { LedgerDamaged } from './export.errors.js';
+import { ExportParts, PART_BYTES, type SentPart } from './export.parts.js';
+import { type Part, recordPart, recordWritten, restartExport, type ScopedExport } from './export.rows.js';
+import { nextStretch } from './export.scope.js';
+import type { WrittenEvent } from './formats/export.format.js';
+import { FORMATS } from './formats/formats.js';
+import { findStudies } from './formats/studies.rows.js';
+
+/** What the bucket says of parts that it has lost, or that somebody has written again. */
+const LOST = ['NoSuchUpload', 'InvalidPart'];
+
+interface Batch {
+  events: SealedEvent[];
+  /** Position of the next one. */
+  until: number;
+}
+
+/** The file of an export, behind the parts of it that are in the bucket. */
+@Injectable()
+export class ExportFile {
+  /** Of one part, at least. */
+  partBytes = PART_BYTES;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: ConfigValues,
+    private readonly database: DatabaseService,
+    private readonly storage: StorageService,
+    private readonly bucket: ExportBucket,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @returns all parts of it. @throws {Superseded} @throws {LedgerDamaged} */
+  async write(underWay: ScopedExport): Promise<Part[]> {
+    const key = exportKey({ ...underWay, id: underWay.exportId });
+    const parts = [...underWay.parts];
+    const etags = parts.map(({ etag }) => etag);
+    let upload = underWay.multipart && this.storage.resumeMultipart(underWay.multipart, etags);
+    const file = new ExportParts(
+      async () => (upload ??= await this.bucket.begin(underWay, key)),
+      async (part: SentPart) => {
+        await this.bucket.inside(underWay, (tx) => recordPart(tx, underWay, part, this.clock.now()));
+        parts.push(part);
+      },
+      this.partBytes,
+    );
+    try {
+      await this.fill(file, underWay);
+      const size = parts.reduce((sum, { bytes }) => sum + bytes, 0);
+      await this.bucket.complete(key, upload, size);
+    } catch (error) {
+      if (LOST.includes((error as Error).name))
+        await this.bucket.inside(underWay, (tx) => restartExport(tx, underWay, this.clock.now()));
+      throw error;
+    }
+    await this.bucket.inside(underWay, (tx) => recordWritten(tx, underWay, this.clock.now()));
+    return parts;
+  }
+
+  private async fill(file: ExportParts, underWay: ScopedExport): Promise<void> {
+    const { organizationId, scope, next } = underWay;
+    const begun = underWay.parts.length > 0;
+    if (begun && next === scope.end) return; // the last part, and what closes the file with it
+    const format = FORMATS[underWay.format];
+    const context = {
+      source: new URL(this.config.PUBLIC_URL).host,
+      findStudies: (ids: string[]) =>
+        this.database.withOrganizationSql(organizationId, (tx) => findStudies(tx, organizationId, ids)),
+    };
+    if (!begun) file.add(format.opening);
+    let empty = underWay.rows === 0;
+    for await (const events of this.events(underWay)) {
+      const texts = await format.write(events, context);
+      for (const [index, { position }] of events.entries()) {
+        await file.addEvent(position, empty ? format.first : format.separator, texts[index]!);
+        empty = false;
+      }
+    }
+    file.add(format.closing(empty));
+    await file.end(scope.end);
+  }
+
+  /** While some are written, those behind them are read. */
+  private async *events(underWay: ScopedExport): AsyncGenerator<WrittenEvent[]> {
+    let coming = this.read(underWay, underWay.next);
+    for (let batch = await coming; batch; batch = await coming) {
+      coming = this.read(underWay, batch.until);
+      coming.catch(() => undefined); // whoever waits for it is told
+      yield batch.events.map(({ position, line }) => {
+        if (!line) throw new LedgerDamaged(position);
+        return { position, line };
+      });
+    }
+  }
+
+  private async read(underWay: ScopedExport, next: number): Promise<Batch | undefined> {
+    const { organizationId, scope, filter } = underWay;
+    if (next >= scope.end) return undefined;
+    const stretch = await this.database.withOrganizationSql(organizationId, (tx) =>
+      nextStretch(tx, organizationId, next, scope.end, underWay),
+    );
+    if (!stretch) return undefined;
+    return {
+      events: await sealedEvents(this.database, organizationId, stretch, filter),
+      until: stretch.until,
+    };
+  }
+}

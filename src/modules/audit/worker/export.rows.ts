@@ -1,0 +1,237 @@
+import type { AuditExportFormat } from '../../../generated/prisma/client.js';
+import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
+import type { MultipartId } from '../../../platform/storage/multipart-upload.js';
+import type { EventFilter } from '../event.filter.js';
+import type { WriteExportPayload } from '../exports.jobs.js';
+import type { SentPart } from './export.parts.js';
+import type { ExportScope } from './export.scope.js';
+
+/** One attempt to write an export. Only the last one that began goes on. */
+export interface Attempt extends WriteExportPayload {
+  attempt: number;
+}
+
+/** A part of the file that is in the bucket. */
+export type Part = Pick<SentPart, 'number' | 'etag' | 'bytes' | 'rows' | 'sha256'>;
+
+/** What there is to do of an export, and how far it is. */
+export interface Claimed extends Attempt {
+  /** Attempts since it last got further, this one included. */
+  tries: number;
+  /** What the last one ended with. */
+  failure: string | null;
+  format: AuditExportFormat;
+  from: Date | null;
+  to: Date | null;
+  filter: EventFilter;
+  scope: ExportScope | undefined;
+  /** Position of the next event. */
+  next: number;
+  rows: number;
+  bytes: number;
+  /** What the attempt before left in the bucket: the file if it is not `written` yet, else the manifest. */
+  multipart: MultipartId | undefined;
+  written: boolean;
+  parts: Part[];
+}
+
+/** An export that knows which events it holds. */
+export type ScopedExport = Claimed & { scope: ExportScope };
+
+interface Row {
+  attempts: number;
+  tries: number;
+  failure: string | null;
+  format: AuditExportFormat;
+  from_time: Date | null;
+  to_time: Date | null;
+  filters: EventFilter;
+  seal_number: bigint | null;
+  first_position: bigint;
+  next_position: bigint;
+  end_position: bigint;
+  rows: bigint;
+  bytes: bigint;
+  multipart_key: string | null;
+  multipart_id: string | null;
+  written: boolean;
+}
+
+/** Begins an attempt. Undefined when there is nothing to do. */
+export async function claimExport(
+  tx: SqlTransaction,
+  { organizationId, exportId }: WriteExportPayload,
+  now: Date,
+): Promise<Claimed | undefined> {
+  const [row] = await tx.$queryRaw<Row[]>`
+    UPDATE audit_export SET state = 'running', attempts = attempts + 1, tries = tries + 1, progressed_at = ${now}::timestamptz
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND finished_at IS NULL
+    RETURNING attempts, tries, failure, format::text, from_time, to_time, filters, seal_number, first_position, next_position,
+              end_position, rows, bytes, multipart_key, multipart_id, written`;
+  if (!row) return undefined;
+  const parts = await tx.$queryRaw<(Part & { bytes: bigint; rows: bigint })[]>`
+    SELECT number, etag, bytes, rows, sha256 FROM audit_export_part
+    WHERE organization_id = ${organizationId}::uuid AND export_id = ${exportId}::uuid ORDER BY number`;
+  return {
+    organizationId,
+    exportId,
+    attempt: row.attempts,
+    tries: row.tries,
+    failure: row.failure,
+    format: row.format,
+    from: row.from_time,
+    to: row.to_time,
+    filter: row.filters,
+    scope:
+      row.seal_number === null
+        ? undefined
+        : { seal: Number(row.seal_number), first: Number(row.first_position), end: Number(row.end_position) },
+    next: Number(row.next_position),
+    rows: Number(row.rows),
+    bytes: Number(row.bytes),
+    multipart: toMultipart(row.multipart_key, row.multipart_id),
+    written: row.written,
+    parts: parts.map((part) => ({ ...part, bytes: Number(part.bytes), rows: Number(part.rows) })),
+  };
+}
+
+/** Says once for all attempts which events it holds. */
+export async function recordScope(
+  tx: SqlTransaction,
+  { organizationId, exportId, attempt }: Attempt,
+  { seal, first, end }: ExportScope,
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE audit_export SET seal_number = ${seal}::bigint, first_position = ${first}::bigint, next_position = ${first}::bigint,
+      end_position = ${end}::bigint
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND attempts = ${attempt}::int`;
+}
+
+/** Says that the attempt goes on, and what it is writing. False when it is no longer the one that counts. */
+export async function reportExport(
+  tx: SqlTransaction,
+  { organizationId, exportId, attempt }: Attempt,
+  multipart: MultipartId | undefined,
+  now: Date,
+): Promise<boolean> {
+  const changed = await tx.$executeRaw`
+    UPDATE audit_export SET multipart_key = ${multipart?.key ?? null}::text, multipart_id = ${multipart?.id ?? null}::text,
+      progressed_at = ${now}::timestamptz
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int`;
+  return changed > 0;
+}
+
+/**
+ * Records a part that is in the bucket, and moves to where the next one begins. False when the attempt is no longer the one
+ * that counts.
+ */
+export async function recordPart(
+  tx: SqlTransaction,
+  { organizationId, exportId, attempt }: Attempt,
+  { number, etag, bytes, rows, sha256, next, held }: SentPart,
+  now: Date,
+): Promise<boolean> {
+  const changed = await tx.$executeRaw`
+    UPDATE audit_export SET next_position = ${next}::bigint, rows = rows + ${rows}::bigint, bytes = bytes + ${bytes}::bigint,
+      tries = 0, failure = NULL, progressed_at = ${now}::timestamptz
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int`;
+  if (changed === 0) return false;
+  await tx.$executeRaw`
+    INSERT INTO audit_export_part (organization_id, export_id, number, etag, bytes, rows, sha256, next_position, held)
+    VALUES (${organizationId}::uuid, ${exportId}::uuid, ${number}::int, ${etag}::text, ${bytes}::bigint, ${rows}::bigint,
+            ${sha256}::bytea, ${next}::bigint, ${held}::bigint[])`;
+  return true;
+}
+
+/** Its file is in the bucket, under its key. False when the attempt is no longer the one that counts. */
+export async function recordWritten(
+  tx: SqlTransaction,
+  { organizationId, exportId, attempt }: Attempt,
+  now: Date,
+): Promise<boolean> {
+  const changed = await tx.$executeRaw`
+    UPDATE audit_export SET written = true, next_position = end_position, multipart_key = NULL, multipart_id = NULL, tries = 0,
+      failure = NULL, progressed_at = ${now}::timestamptz
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int`;
+  return changed > 0;
+}
+
+/** Forgets all parts: the bucket has lost them. False when the attempt is no longer the one that counts. */
+export async function restartExport(
+  tx: SqlTransaction,
+  { organizationId, exportId, attempt }: Attempt,
+  now: Date,
+): Promise<boolean> {
+  const changed = await tx.$executeRaw`
+    UPDATE audit_export SET next_position = first_position, rows = 0, bytes = 0, multipart_key = NULL, multipart_id = NULL,
+      progressed_at = ${now}::timestamptz
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int`;
+  if (changed === 0) return false;
+  await tx.$executeRaw`
+    DELETE FROM audit_export_part WHERE organization_id = ${organizationId}::uuid AND export_id = ${exportId}::uuid`;
+  return true;
+}
+
+/** An export that is over. */
+export interface Finished {
+  format: AuditExportFormat;
+  rows: number;
+  bytes: number;
+  /** What it has left in the bucket. */
+  multipart: MultipartId | undefined;
+}
+
+/** `running` -> `done`. Undefined when the attempt is no longer the one that counts. */
+export async function finishExport(
+  tx: SqlTransaction,
+  { organizationId, exportId, attempt }: Attempt,
+  manifestSha256: Buffer,
+  now: Date,
+): Promise<Finished | undefined> {
+  const [row] = await tx.$queryRaw<EndedRow[]>`
+    UPDATE audit_export SET state = 'done', manifest_sha256 = ${manifestSha256}::bytea, finished_at = ${now}::timestamptz,
+      progressed_at = ${now}::timestamptz, multipart_key = NULL, multipart_id = NULL, failure = NULL
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int
+    RETURNING format::text, rows, bytes, multipart_key, multipart_id`;
+  return row && toFinished(row);
+}
+
+/** `running` -> `failed`. Undefined when the attempt is no longer the one that counts. */
+export async function failExport(
+  tx: SqlTransaction,
+  { organizationId, exportId, attempt }: Attempt,
+  { failure, firstBad }: { failure: string; firstBad: number | null },
+  now: Date,
+): Promise<Finished | undefined> {
+  const [row] = await tx.$queryRaw<EndedRow[]>`
+    UPDATE audit_export SET state = 'failed', failure = ${failure}::text, first_bad = ${firstBad}::bigint,
+      finished_at = ${now}::timestamptz, progressed_at = ${now}::timestamptz
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int
+    RETURNING format::text, rows, bytes, multipart_key, multipart_id`;
+  return row && toFinished(row);
+}
+
+type EndedRow = Pick<Row, 'format' | 'rows' | 'bytes' | 'multipart_key' | 'multipart_id'>;
+
+const toFinished = ({ format, rows, bytes, multipart_key, multipart_id }: EndedRow): Finished => ({
+  format,
+  rows: Number(rows),
+  bytes: Number(bytes),
+  multipart: toMultipart(multipart_key, multipart_id),
+});
+
+const toMultipart = (key: string | null, id: string | null): MultipartId | undefined =>
+  key !== null && id !== null ? { key, id } : undefined;
+
+/** What an attempt ended with. @param failure a code or a name of an error, never its words */
+export async function recordFailure(
+  tx: SqlTransaction,
+  { organizationId, exportId }: WriteExportPayload,
+  failure: string,
+): Promise<{ tries: number; attempt: number } | undefined> {
+  const [row] = await tx.$queryRaw<{ tries: number; attempt: number }[]>`
+    UPDATE audit_export SET failure = ${failure}::text
+    WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND finished_at IS NULL
+    RETURNING tries, attempts AS attempt`;
+  return row;
+}

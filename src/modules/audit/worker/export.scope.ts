@@ -1,0 +1,80 @@
+import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
+import type { Stretch } from '../canonical.fast.js';
+
+/** An event may be sealed this much later than it happened, in milliseconds; what comes later still is not waited for. */
+const SEALED_WITHIN_MS = 10 * 60_000;
+/** Events that are read at once, in trees that are read whole. */
+const MOST_EVENTS = 10_000;
+const MOST_TREES = 1_000;
+
+/** Which part of an organization's ledger an export goes through. */
+export interface ExportScope {
+  /** Number of the head it ends with: it holds what was sealed by then. */
+  seal: number;
+  /** Positions of its first tree and behind its last. */
+  first: number;
+  end: number;
+}
+
+export interface Interval {
+  from: Date | null;
+  to: Date | null;
+}
+
+/** Undefined when nothing of the organization is sealed yet. */
+export async function findScope(
+  tx: SqlTransaction,
+  organizationId: string,
+  { from, to }: Interval,
+): Promise<ExportScope | undefined> {
+  const settled = to && new Date(to.getTime() + SEALED_WITHIN_MS);
+  const [row] = await tx.$queryRaw<
+    { seal: bigint; first: bigint | null; end: bigint | null; newest: bigint }[]
+  >`
+    SELECT head.seal, wanted.first, wanted.end, newest.end AS newest
+    FROM (SELECT coalesce((SELECT min(s.number) FROM audit_seal s WHERE s.sealed_at >= ${settled}::timestamptz),
+                          (SELECT max(s.number) FROM audit_seal s)) AS seal) AS head
+    CROSS JOIN LATERAL (
+      SELECT t.first_position + t.size AS end FROM audit_tree t
+      WHERE t.organization_id = ${organizationId}::uuid AND t.seal_number <= head.seal
+      ORDER BY t.seal_number DESC, t.first_position DESC LIMIT 1) AS newest
+    CROSS JOIN LATERAL (
+      SELECT min(t.first_position) AS first, max(t.first_position + t.size) AS end FROM audit_tree t
+      WHERE t.organization_id = ${organizationId}::uuid AND t.seal_number <= head.seal
+        AND (${from}::timestamptz IS NULL OR t.last_time >= ${from}::timestamptz)
+        AND (${to}::timestamptz IS NULL OR t.first_time < ${to}::timestamptz)) AS wanted`;
+  if (!row) return undefined;
+  const [first, end] = [Number(row.first ?? row.newest), Number(row.end ?? row.newest)];
+  return { seal: Number(row.seal), first, end };
+}
+
+/** The trees from a position on that are read next. Undefined when there are none. */
+export async function nextStretch(
+  tx: SqlTransaction,
+  organizationId: string,
+  next: number,
+  end: number,
+  interval: Interval,
+): Promise<Stretch | undefined> {
+  const trees = await tx.$queryRaw<{ first: bigint; size: number; first_time: Date; last_time: Date }[]>`
+    SELECT t.first_position AS first, t.size, t.first_time, t.last_time FROM audit_tree t
+    WHERE t.organization_id = ${organizationId}::uuid AND t.first_position < ${end}::bigint AND t.first_position >= (
+      SELECT max(b.first_position) FROM audit_tree b
+      WHERE b.organization_id = ${organizationId}::uuid AND b.first_position <= ${next}::bigint)
+    ORDER BY t.first_position LIMIT ${MOST_TREES}::int`;
+  if (trees.length === 0) return undefined;
+  const stretch = {
+    firstTree: Number(trees[0]!.first),
+    endTree: Number(trees[0]!.first),
+    earliest: trees[0]!.first_time,
+    latest: trees[0]!.last_time,
+  };
+  for (const { first, size, first_time, last_time } of trees) {
+    const behind = Number(first) + size;
+    if (stretch.endTree > stretch.firstTree && behind - next > MOST_EVENTS) break;
+    stretch.endTree = behind;
+    if (first_time < stretch.earliest) stretch.earliest = first_time;
+    if (last_time > stretch.latest) stretch.latest = last_time;
+  }
+  return { ...stretch, next, until: Math.min(stretch.endTree, end), ...interval };
+}

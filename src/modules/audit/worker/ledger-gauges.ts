@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { PLATFORM_ORGANIZATION } from '../../../platform/authorization/platform-organization.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { DatabaseService } from '../../../platform/database/database.service.js';
+import {
+  auditAnchorBehind,
+  auditSealAgeSeconds,
+  auditUnsealed,
+  auditUnsealedOldestSeconds,
+} from '../../../platform/health/metrics.js';
+import { Chore } from '../../../platform/queue/chore.js';
+import { lastAnchored, lastSeal } from '../seal.rows.js';
+import { Anchoring } from './anchoring.js';
+
+/** Tells how far the seals are behind the ledger, and the anchors behind the seals. */
+@Injectable()
+export class LedgerGauges extends Chore {
+  readonly name = 'audit gauges';
+
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly anchoring: Anchoring,
+    private readonly clock: Clock,
+  ) {
+    super();
+  }
+
+  async run(): Promise<void> {
+    const now = this.clock.now().getTime();
+    const age = (time: Date | undefined) => (time ? Math.max(0, now - time.getTime()) / 1000 : 0);
+    const waiting = await this.database.outside.$queryRaw<{ records: bigint; oldest: Date }[]>`
+      SELECT records, oldest FROM audit_unsealed_organizations()`;
+    auditUnsealed.set(waiting.reduce((sum, { records }) => sum + Number(records), 0));
+    const [oldest] = waiting.map((row) => row.oldest).sort((one, other) => one.getTime() - other.getTime());
+    auditUnsealedOldestSeconds.set(age(oldest));
+    await this.database.withOrganizationSql(PLATFORM_ORGANIZATION, async (tx) => {
+      const last = await lastSeal(tx);
+      auditSealAgeSeconds.set(age(last?.time));
+      for (const place of this.anchoring.placeNames)
+        auditAnchorBehind.set({ place }, (last?.number ?? 0) - (await lastAnchored(tx, place)));
+    });
+  }
+}

@@ -1,0 +1,175 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { merkleRoot } from '../../../formats/merkle/merkle-tree.js';
+import { PLATFORM_ORGANIZATION } from '../../../platform/authorization/platform-organization.js';
+import { Clock } from '../../../platform/clock/clock.js';
+import { CONFIG } from '../../../platform/config/config.module.js';
+import type { ConfigValues } from '../../../platform/config/config.schema.js';
+import { DatabaseService } from '../../../platform/database/database.service.js';
+import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
+import { canonicalForm } from '../audit.canonical.js';
+import { eventsNamed } from '../ledger.rows.js';
+import {
+  entryForm,
+  eventLeaf,
+  hashOf,
+  headForm,
+  missingLeaf,
+  newestLeaf,
+  newSealKey,
+  NOTHING_BEFORE,
+  openSealKey,
+  type SealKey,
+  type SealKeyRow,
+  signForm,
+} from '../seal.js';
+import {
+  endOfChain,
+  insertSeal,
+  insertSealKey,
+  insertTree,
+  lastSeal,
+  newestEntries,
+  signingSealKey,
+  takeUnsealed,
+} from '../seal.rows.js';
+
+/** The keys that are there were sealed under another one: nothing can be signed, so nothing is sealed. */
+export class WrongMasterKey extends Error {
+  override name = 'WrongMasterKey';
+
+  constructor(cause: unknown) {
+    super(
+      'SCANDOCK_MASTER_KEY is not the one that the keys of the audit seals were sealed under: nothing is sealed',
+      {
+        cause,
+      },
+    );
+  }
+}
+
+interface Waiting {
+  organization_id: string;
+  records: bigint;
+}
+
+/** Most events of one tree: what is held in memory, and read again to prove one of them. */
+const MAX_TREE = 10_000;
+
+/**
+ * Seals the ledger. Trees of the next seal are made one organization at a time, each in a transaction of its own that takes
+ * its events from those that wait; then the head over all of them. A process that dies in between leaves trees whose head
+ * the next one makes. Two at once do no harm, but only one is needed.
+ */
+@Injectable()
+export class SealerService {
+  private key: SealKey | undefined;
+  /** Of the newest tree or head that this process made. */
+  private latest: Date | undefined;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: ConfigValues,
+    private readonly database: DatabaseService,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Seals all that waits. Returns the number of the new head.
+   * @throws {@link WrongMasterKey} before anything is sealed
+   * @throws what kept an organization from being sealed, after all others were
+   */
+  async seal(): Promise<number> {
+    const waiting = await this.database.outside.$queryRaw<Waiting[]>`
+      SELECT organization_id, records FROM audit_unsealed_organizations()`;
+    await this.database.withOrganizationSql(PLATFORM_ORGANIZATION, (tx) => this.signingKey(tx));
+    const failures: unknown[] = [];
+    for (const one of waiting)
+      try {
+        // No more than waited: who writes without a pause is not to keep the others waiting.
+        for (let trees = Math.ceil(Number(one.records) / MAX_TREE); trees > 0; trees--)
+          if (!(await this.sealTree(one.organization_id))) break;
+      } catch (error) {
+        failures.push(error); // one tenant's trouble is not the others'
+      }
+    const number = await this.sealHead();
+    if (failures.length > 0) throw failures[0];
+    return number;
+  }
+
+  /** @returns whether there may be more */
+  private sealTree(organizationId: string): Promise<boolean> {
+    return this.database.withOrganizationSql(organizationId, async (tx) => {
+      // Not beside a head: it would be made without this tree and bear the same number.
+      await tx.$queryRaw`SELECT pg_advisory_xact_lock_shared(hashtextextended('audit head', 0))`;
+      await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit tree ' || ${organizationId}::text, 0))`;
+      const events = await takeUnsealed(tx, organizationId, MAX_TREE);
+      if (events.length === 0) return false;
+      const key = await this.signingKey(tx);
+      const found = await eventsNamed(tx, organizationId, events);
+      const leaves = events.map(({ id }) => {
+        const event = found.get(id);
+        return event ? eventLeaf(canonicalForm(event)) : missingLeaf(id);
+      });
+      const [{ next, entry: previous, time }, last] = [
+        await endOfChain(tx, organizationId),
+        await lastSeal(tx),
+      ];
+      const tree = {
+        organization: organizationId,
+        seal: (last?.number ?? 0) + 1,
+        time: this.notBefore(last?.time, time),
+        first: next,
+        size: events.length,
+        root: merkleRoot(leaves),
+        previous,
+      };
+      const form = entryForm(tree);
+      await insertTree(tx, { ...tree, ...signForm(key, form), events, leaves, entry: hashOf(form) });
+      return events.length === MAX_TREE;
+    });
+  }
+
+  private sealHead(): Promise<number> {
+    return this.database.withOrganizationSql(PLATFORM_ORGANIZATION, async (tx) => {
+      await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit head', 0))`;
+      const key = await this.signingKey(tx);
+      const last = await lastSeal(tx);
+      const number = (last?.number ?? 0) + 1;
+      const newest = await newestEntries(tx, number);
+      const head = {
+        seal: number,
+        time: this.notBefore(last?.time),
+        previous: last?.head ?? NOTHING_BEFORE,
+        root: merkleRoot(newest.map(({ organization, entry }) => newestLeaf(organization, entry))),
+      };
+      const form = headForm(head);
+      await insertSeal(tx, { ...head, ...signForm(key, form), head: hashOf(form) });
+      return number;
+    });
+  }
+
+  /** Made when there is none yet. @throws {@link WrongMasterKey} */
+  private async signingKey(tx: SqlTransaction): Promise<SealKey> {
+    let row: SealKeyRow | undefined = await signingSealKey(tx);
+    if (!row) {
+      await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit key', 0))`;
+      row = await signingSealKey(tx); // of another process, which was faster
+    }
+    if (!row) {
+      row = await newSealKey(this.config.SCANDOCK_MASTER_KEY);
+      await insertSealKey(tx, row, this.clock.now());
+    }
+    if (this.key?.kid !== row.kid)
+      try {
+        this.key = openSealKey(this.config.SCANDOCK_MASTER_KEY, row);
+      } catch (cause) {
+        throw new WrongMasterKey(cause);
+      }
+    return this.key;
+  }
+
+  /** Seals do not go back in time, whatever the clock says, or that of another machine said. */
+  private notBefore(...former: (Date | undefined)[]): Date {
+    const times = [this.clock.now(), this.latest, ...former].map((time) => time?.getTime() ?? 0);
+    return (this.latest = new Date(Math.max(...times)));
+  }
+}

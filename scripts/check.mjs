@@ -45,6 +45,7 @@ const STEPS = [
   },
   { name: 'unused exports', ...own('check/unused-exports') },
   { name: 'openapi', ...own('openapi', '--check') },
+  { name: 'permissions', ...own('permissions', '--check') },
   { name: 'schema', ...tool('prisma/build/index.js', 'validate') },
   { name: 'schema format', ...tool('prisma/build/index.js', 'format', '--check') },
   { name: 'lock file', ...own('check/lock-file') },

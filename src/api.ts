@@ -35,7 +35,11 @@ export async function createApi(config: ConfigValues, { documentation = false } 
   app.useGlobalPipes(validationPipe());
   app.useGlobalFilters(new ErrorFilter(ERROR_FORMATS));
   if (config.CORS_ORIGINS.length > 0)
-    app.enableCors({ origin: config.CORS_ORIGINS, exposedHeaders: ['x-request-id', 'retry-after'] });
+    app.enableCors({
+      origin: config.CORS_ORIGINS,
+      methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+      exposedHeaders: ['x-request-id', 'retry-after', 'x-validation-error', 'x-upload-id'],
+    });
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const suppressed = auditResponses(
     server,
@@ -52,12 +56,13 @@ export async function createApi(config: ConfigValues, { documentation = false } 
 }
 
 /** The only operations whose bodies may be forms; everybody else's would be parsed for nothing. */
-const FORM_OPERATIONS = ['tokens:issue', 'shares:unlock'];
+const FORM_OPERATIONS = ['tokens:issue', 'tokens:introspect', 'tokens:revoke', 'shares:unlock'];
 const FORM = 'application/x-www-form-urlencoded';
 
 /**
  * What is settled before a body is read: the operation's name, for event, log and metric of a request that no guard will
- * see; who calls, where the route is not public; and that a form comes only where one is expected.
+ * see; whose portal it is, where the route is a portal's; who calls, where the route is not public; and that a form comes
+ * only where one is expected.
  */
 function admitBeforeBody(server: FastifyInstance, routes: Route[], guard: AuthenticationGuard): void {
   const table = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]));
@@ -65,8 +70,7 @@ function admitBeforeBody(server: FastifyInstance, routes: Route[], guard: Authen
     const route = table.get(`${request.method} ${request.routeOptions.url}`);
     if (!route) return;
     request.context.operation = route.operation;
-    if (!route.public)
-      await guard.authenticate(request, new ExecutionContextHost([request, reply]), route.basic);
+    await guard.admit(request, new ExecutionContextHost([request, reply]), route);
     const isForm = request.headers['content-type']?.toLowerCase().startsWith(FORM) ?? false;
     if (isForm && !FORM_OPERATIONS.includes(route.operation.name))
       throw new ApplicationError('unsupported_media_type', 415, 'This content type is not supported here.');

@@ -36,6 +36,19 @@ export function createDocument(app: NestFastifyApplication): OpenAPIObject {
       },
       'basic',
     )
+    .addApiKey(
+      {
+        type: 'apiKey',
+        in: 'header',
+        name: 'cv-api-key',
+        description: "A portal's key, sdk_portal_...; the header x-api-key does as well",
+      },
+      'portalKey',
+    )
+    .addBearerAuth(
+      { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "A patient's access token" },
+      'userToken',
+    )
     .build();
   const document = SwaggerModule.createDocument(app, frame, {
     standardSchemaConverter: (schema, { schemaType }) => {
@@ -71,17 +84,27 @@ export function serveDocumentation(app: NestFastifyApplication, config: ConfigVa
   );
 }
 
-function describeRoute(
-  document: OpenAPIObject,
-  { method, path, operation, public: open, basic }: Route,
-): void {
+function describeRoute(document: OpenAPIObject, route: Route): void {
+  const { method, path, operation, public: open } = route;
   const item = document.paths[path.replaceAll(/:(\w+)/g, '{$1}')] as unknown as Operations | undefined;
   const described = item?.[method.toLowerCase()];
   if (!described) return; // a page, not API
-  const ending = path.split('/').slice(-2).join('-');
+  // The doors of patients and of staff end alike.
+  const ending = path
+    .split('/')
+    .slice(path.startsWith('/api/v1/staff/') ? -3 : -2)
+    .join('-');
   described.operationId = `${operation.name}-${method.toLowerCase()}-${ending}`.replaceAll(/\W+/g, '-');
+  const security = securityOf(route);
+  if (security.length > 0) described.security = security;
   if (open) return;
-  const scopes = operation.scope ? [operation.scope] : [];
-  described.security = [{ oauth2: scopes }, { apiKey: [] }, ...(basic ? [{ basic: [] }] : [])];
   described.description = `Operation \`${operation.name}\`${operation.scope ? `, scope \`${operation.scope}\`` : ''}.`;
+}
+
+/** What a caller has to show: each member is one way to be let in. A route for anybody has none. */
+function securityOf({ operation, public: open, basic, portal }: Route): Record<string, string[]>[] {
+  if (portal) return [{ portalKey: [], ...(!open && { userToken: [] }) }];
+  if (open) return [];
+  const scopes = operation.scope ? [operation.scope] : [];
+  return [{ oauth2: scopes }, { apiKey: [] }, ...(basic ? [{ basic: [] }] : [])];
 }

@@ -10,7 +10,8 @@ const usesIn = (source, name) =>
   source.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '').match(new RegExp(`\\b${name}\\b`, 'g'))?.length ?? 0;
 
 /** src/main.ts loads a command by its file's name; the tool does not see what is taken from such an import. */
-const isCommand = (file, name) => file === `src/commands/${name}.command.ts`;
+const isCommand = (file, name) =>
+  file === `src/commands/${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}.command.ts`;
 
 /** Not used yet, and why they stay. */
 const KEPT = [

@@ -44,7 +44,7 @@ export async function start(): Promise<void> {
 async function bringUp(state: LocalState, children: Children, begun: number): Promise<void> {
   const secrets = state.secrets();
   const settings = await settle(secrets);
-  if (settings.parts.postgres || settings.parts.s3) {
+  if (Object.keys(settings.parts).length > 0) {
     say('Starting the embedded parts …');
     await children.start('embedded', process.env, { ...settings.parts, dataDir: state.dir });
   }
@@ -64,10 +64,7 @@ async function bringUp(state: LocalState, children: Children, begun: number): Pr
     }),
     children.start('api', settings.environment),
   ]);
-  const demo =
-    process.env.SCANDOCK_DEMO === 'false'
-      ? undefined
-      : await prepareDemo(state, settings.baseUrl, settings.workerUrl, say);
+  const demo = process.env.SCANDOCK_DEMO === 'false' ? undefined : await prepareDemo(state, settings, say);
   const seconds = ((Date.now() - begun) / 1000).toFixed(1);
   process.stdout.write(
     `\nScandock is ready after ${seconds} s: ${settings.baseUrl}  (API reference: ${settings.baseUrl}/docs)\n`,
@@ -80,6 +77,8 @@ interface Settings {
   baseUrl: string;
   adminUrl: string;
   workerUrl: string;
+  /** The page that shows what the embedded mailbox took. */
+  mailboxUrl?: string;
   parts: Omit<EmbeddedParts, 'dataDir'>;
   environment: NodeJS.ProcessEnv;
 }
@@ -108,13 +107,21 @@ async function settle(secrets: LocalSecrets): Promise<Settings> {
     s3.S3_SECRET_ACCESS_KEY = parts.s3.secretAccessKey;
     s3.S3_REQUIRE_ENCRYPTION = given.S3_REQUIRE_ENCRYPTION || 'false'; // ours encrypts nothing: the disk has to
   }
+  const mail: NodeJS.ProcessEnv = {};
+  if (!given.SMTP_URL && given.NODE_ENV !== 'production') {
+    parts.mailbox = { smtpPort: await freePort(port + 3), httpPort: await freePort(port + 4) };
+    mail.SMTP_URL = `smtp://127.0.0.1:${parts.mailbox.smtpPort}`;
+    mail.MAIL_FROM = given.MAIL_FROM || 'Scandock <no-reply@scandock.local>';
+  }
   const baseUrl = `http://127.0.0.1:${port}`;
   const environment: NodeJS.ProcessEnv = {
     SCANDOCK_MASTER_KEY: secrets.masterKey,
     PUBLIC_URL: baseUrl,
     LOG_LEVEL: 'info',
+    AUDIT_SEAL_INTERVAL_MS: '5000', // so that a trial does not wait a minute for what it wants to see
     ...given,
     ...s3,
+    ...mail,
     PORT: String(port),
     DATABASE_URL: roleUrl(adminUrl, 'scandock_app', secrets.appPassword),
   };
@@ -123,6 +130,7 @@ async function settle(secrets: LocalSecrets): Promise<Settings> {
     baseUrl,
     adminUrl,
     workerUrl: roleUrl(adminUrl, 'scandock_worker', secrets.workerPassword),
+    ...(parts.mailbox && { mailboxUrl: `http://127.0.0.1:${parts.mailbox.httpPort}` }),
     parts,
     environment,
   };

@@ -1,0 +1,28 @@
+import { WRONG_SEAL_MASTER_KEY } from '../modules/audit/seal-key-rotation.service.js';
+import { ConfigError, configSchema } from '../platform/config/config.schema.js';
+import { asSealKeyOperator } from '../operator.js';
+import { readArguments, readDatabaseUrl } from './operator-input.js';
+
+const USAGE = 'usage: scandock rotate-seal-key';
+
+/**
+ * `scandock rotate-seal-key`: the key that signs the audit ledger's seals gets a successor, which signs from the next seal on;
+ * all keys before it verify for ever. Prints both. Needs the worker's DATABASE_URL: only the worker may keep such keys.
+ */
+export async function rotateSealKey(): Promise<void> {
+  readArguments(USAGE, { options: {} });
+  const masterKey = configSchema.shape.SCANDOCK_MASTER_KEY.safeParse(process.env.SCANDOCK_MASTER_KEY);
+  const url = readDatabaseUrl(
+    masterKey.success ? [] : ['SCANDOCK_MASTER_KEY is required: the one of the worker processes'],
+  );
+  const rotation = await asSealKeyOperator(url, masterKey.data!, (keys) => keys.rotate()).catch(
+    (error: unknown) => {
+      if (error instanceof Error && error.message === WRONG_SEAL_MASTER_KEY)
+        throw new ConfigError([WRONG_SEAL_MASTER_KEY]);
+      if ((error as { code?: string }).code === '42501')
+        throw new ConfigError(['DATABASE_URL must be the worker’s (scandock_worker)']);
+      throw error;
+    },
+  );
+  process.stdout.write(`${JSON.stringify(rotation, null, 2)}\n`);
+}

@@ -1,20 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { QUEUES } from '../../dist/platform/queue/queues.js';
 import { prepareDatabase, roleUrl } from '../../dist/commands/migrate.command.js';
 import { asOperator } from '../../dist/operator.js';
 import { SCOPES } from '../../dist/platform/authorization/scopes.js';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
-/** The product as `npm start` runs it: embedded parts with fsync, API and worker as processes of their own. */
-export async function startProduct() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'scandock-bench-'));
+/**
+ * The product as `npm start` runs it: embedded parts with fsync, API and worker as processes of their own.
+ * @param kept folder of the data, which stays there. Absent: one of its own, which is removed.
+ */
+export async function startProduct(kept) {
+  const folder = kept ?? mkdtempSync(path.join(tmpdir(), 'scandock-bench-'));
   const [port, s3Port, postgresPort] = [await freePort(), await freePort(), await freePort()];
   const children = [];
   const start = (name, environment, { message, execArgv } = {}) =>
@@ -40,14 +44,14 @@ export async function startProduct() {
   await prepareDatabase({
     adminUrl,
     passwords: { app: 'bench-app', worker: 'bench-worker' },
-    queues: ['uploads'],
+    queues: QUEUES,
   });
   const environment = {
     PORT: String(port),
     PUBLIC_URL: `http://127.0.0.1:${port}`,
     LOG_LEVEL: 'warn',
     RATE_LIMIT_PER_MINUTE: '10000000',
-    SCANDOCK_MASTER_KEY: randomBytes(32).toString('hex'),
+    SCANDOCK_MASTER_KEY: masterKeyIn(folder),
     DATABASE_URL: roleUrl(adminUrl, 'scandock_app', 'bench-app'),
     S3_ENDPOINT: `http://127.0.0.1:${s3Port}`,
     S3_ACCESS_KEY_ID: s3.accessKeyId,
@@ -60,7 +64,9 @@ export async function startProduct() {
     forcePathStyle: true,
     credentials: s3,
   });
-  await client.send(new CreateBucketCommand({ Bucket: 'scandock' }));
+  await client.send(new CreateBucketCommand({ Bucket: 'scandock' })).catch((error) => {
+    if (!kept) throw error;
+  });
   const workerUrl = roleUrl(adminUrl, 'scandock_worker', 'bench-worker');
   await start('api', environment);
   /** The API key of an organization of its own: nothing it uploads is there already. */
@@ -77,16 +83,24 @@ export async function startProduct() {
     apiKey: await newTenant(),
     newTenant,
     /** @param execArgv of Node, for profiles */
-    startWorker: (execArgv) => start('worker', { ...environment, DATABASE_URL: workerUrl }, { execArgv }),
+    startWorker: (execArgv, overrides = {}) =>
+      start('worker', { ...environment, DATABASE_URL: workerUrl, ...overrides }, { execArgv }),
     close: async () => {
       for (const child of children)
         await new Promise((resolve) => {
           child.removeAllListeners('exit').once('exit', resolve);
           child.kill('SIGTERM');
         });
-      rmSync(folder, { recursive: true, force: true });
+      if (!kept) rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What is in a folder that is kept was sealed under the key it was made with. */
+function masterKeyIn(folder) {
+  const file = path.join(folder, 'master-key');
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+  return readFileSync(file, 'utf8');
 }
 
 /** Calls a function over and over for about `seconds`; returns calls per second. */

@@ -1,47 +1,51 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalForm } from '../../src/modules/audit/audit.canonical.js';
-import {
-  type AuditEntry,
-  type AuditRecord,
-  type DetailValue,
-  PLATFORM_ORGANIZATION,
-} from '../../src/modules/audit/audit.events.js';
+import type { AuditEntry, AuditRecord, DetailValue } from '../../src/modules/audit/audit.events.js';
 import { AuditService } from '../../src/modules/audit/audit.service.js';
 import { BUILT_IN_ROLES } from '../../src/modules/access/built-in-roles.js';
 import { newUid } from '../../src/demo/phantom.js';
+import { PLATFORM_ORGANIZATION } from '../../src/platform/authorization/platform-organization.js';
 import { DatabaseService } from '../../src/platform/database/database.service.js';
 import { newId } from '../../src/platform/database/id.js';
 import type { Route } from '../../src/platform/http/route-table.js';
 import { type Answer, basic, Client, eventually, put, tokenFor } from '../support/client.js';
+import type { Clinic } from '../support/clinic.js';
 import { ctInstance } from '../support/dicom-files.js';
-import { createExam, examBody, uploadExam } from '../support/exam.js';
 import { Hospital } from '../support/hospital.js';
-import { createWorld, type Tenant, type World } from '../support/world.js';
-import { created, ingestionCalls, STORAGE_EVENTS_SECRET } from './ingestion-calls.js';
-
-const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
-const GRANT = 'grant_type=client_credentials';
-const UNLIMITED = { CREDENTIAL_FAILURES_PER_MINUTE: '100000', RATE_LIMIT_PER_MINUTE: '100000' };
+import type { Portal } from '../support/portal.js';
+import { FORM } from '../support/signing-client.js';
+import type { Tenant, World } from '../support/world.js';
+import { allCalls, CLINICAL } from './all-calls.js';
+import { Surfaces } from './surfaces.js';
 
 jest.setTimeout(30_000);
 
+let surfaces: Surfaces;
 let world: World;
 let tenant: Tenant;
 let client: Client;
 let anonymous: Client;
+let clinic: Clinic;
+let portal: Portal;
+
+/** Whose events are about something else than what the right to do it is on. */
+const ABOUT_ANOTHER: Record<string, string> = {
+  'results:deliver': 'Result',
+  'attachments:list': 'PatientCase',
+  'shares:download': 'Upload',
+  'audit:report-access': 'PatientCase',
+  'audit:report-disclosures': 'PatientCase',
+};
+
+const CALLS = allCalls(() => surfaces);
 
 beforeAll(async () => {
-  // No reconciler: an upload lands when somebody says so, and its event is theirs.
-  world = await createWorld({ ...UNLIMITED, RECONCILE_INTERVAL_MS: '3600000', STORAGE_EVENTS_SECRET });
-  await world.startWorker();
-  tenant = await world.newTenant();
-  client = new Client(world.baseUrl, tenant.apiKey);
-  anonymous = new Client(world.baseUrl);
+  surfaces = await Surfaces.open();
+  ({ world, tenant, client, anonymous, clinic, portal } = surfaces);
 });
-afterAll(() => world.close());
+afterAll(() => surfaces.close());
 
 interface Event {
   organization_id: string;
@@ -51,6 +55,7 @@ interface Event {
   outcome: string;
   resource_type: string | null;
   resource_id: string | null;
+  patient_ref: string | null;
   ip: string | null;
   trace_id: string | null;
   detail: Record<string, unknown>;
@@ -67,128 +72,24 @@ async function eventsOf(answer: Answer): Promise<Event[]> {
 const routeOf = (method: string, path: string): Route =>
   world.api.routes.find((route) => route.method === method && route.path === path)!;
 
-/** A confirmed exam with one registered file, its link protected when wanted. */
-async function sharedExam(password?: string): Promise<{ id: string; token: string; upload: string }> {
-  const { exam_id: id } = await uploadExam(client, { 'a.dcm': ctInstance() });
-  const { body } = await client.post<{ share_url: string }>(`/api/v1/exams/${id}/confirm`);
-  const detail = await eventually(
-    async () =>
-      (await client.get<{ ingestion_status: string; files: { upload_id: string }[] }>(`/api/v1/exams/${id}`))
-        .body,
-    ({ ingestion_status }) => ingestion_status === 'registered',
-  );
-  if (password) await client.post(`/api/v1/exams/${id}/share`, { password });
-  return { id, token: body.share_url.split('/').at(-1)!, upload: detail.files[0]!.upload_id };
-}
-
-type Call = (given: { id: string; token: string; upload: string }, by: Client) => Promise<Answer>;
-
-const confirmable = async (): Promise<string> =>
-  (await uploadExam(client, { 'a.dcm': ctInstance() })).exam_id;
-
-/** How each audited route succeeds and how it fails; `METHOD path` as in the route table. */
-const CALLS: Record<string, { success: Call; failure: Call }> = {
-  'POST /api/v1/exams': {
-    success: (_, by) => by.post('/api/v1/exams', examBody({ 'a.dcm': 1 })),
-    failure: (_, by) => by.post('/api/v1/exams', {}),
-  },
-  'GET /api/v1/exams': {
-    success: (_, by) => by.get('/api/v1/exams'),
-    failure: (_, by) => by.get('/api/v1/exams?limit=0'),
-  },
-  'GET /api/v1/exams/:id': {
-    success: ({ id }, by) => by.get(`/api/v1/exams/${id}`),
-    failure: (_, by) => by.get(`/api/v1/exams/${newId()}`),
-  },
-  'POST /api/v1/exams/:id/urls': {
-    success: ({ id }, by) => by.post(`/api/v1/exams/${id}/urls`),
-    failure: (_, by) => by.post(`/api/v1/exams/${newId()}/urls`),
-  },
-  'POST /api/v1/exams/:id/confirm': {
-    success: async (_, by) => by.post(`/api/v1/exams/${await confirmable()}/confirm`),
-    failure: async (_, by) =>
-      by.post(`/api/v1/exams/${(await createExam(client, { 'a.dcm': 1 })).exam_id}/confirm`),
-  },
-  'POST /api/v1/exams/:id/share': {
-    success: ({ id }, by) => by.post(`/api/v1/exams/${id}/share`, {}),
-    failure: (_, by) => by.post(`/api/v1/exams/${newId()}/share`, {}),
-  },
-  'DELETE /api/v1/exams/:id/share': {
-    success: async (_, by) =>
-      by.delete(`/api/v1/exams/${(await createExam(client, { a: 1 })).exam_id}/share`),
-    failure: (_, by) => by.delete(`/api/v1/exams/${newId()}/share`),
-  },
-  'DELETE /api/v1/exams/:id': {
-    success: async (_, by) => by.delete(`/api/v1/exams/${(await createExam(client, { a: 1 })).exam_id}`),
-    failure: (_, by) => by.delete(`/api/v1/exams/${newId()}`),
-  },
-  'GET /api/v1/me': {
-    success: (_, by) => by.get('/api/v1/me'),
-    failure: async (_, by) => broken(() => by.get('/api/v1/me')),
-  },
-  'GET /test-token': {
-    success: (_, by) => by.get('/test-token'),
-    // It looks nothing up, so that nothing fails but the credential itself.
-    failure: () => anonymous.get('/test-token', { authorization: 'Bearer !' }),
-  },
-  'POST /oauth2/token': {
-    success: () =>
-      anonymous.call('POST', '/oauth2/token', GRANT, {
-        ...FORM,
-        authorization: basic(tenant.clientId, tenant.clientSecret),
-      }),
-    failure: () => anonymous.call('POST', '/oauth2/token', 'grant_type=password', FORM),
-  },
-  'GET /auth/token': {
-    success: () =>
-      anonymous.get('/auth/token', { authorization: basic(tenant.clientId, tenant.clientSecret) }),
-    failure: () => anonymous.get('/auth/token?client_secret=x'),
-  },
-  'POST /auth/token': {
-    success: () =>
-      anonymous.post('/auth/token', { client_id: tenant.clientId, client_secret: tenant.clientSecret }),
-    failure: () => anonymous.post('/auth/token', '{"broken'),
-  },
-  'GET /share/:token': {
-    success: ({ token }) => anonymous.get(`/share/${token}`),
-    failure: () => anonymous.get(`/share/${'A'.repeat(43)}`),
-  },
-  'GET /viewer/:token': {
-    success: ({ token }) => anonymous.get(`/viewer/${token}`),
-    failure: () => anonymous.get(`/viewer/${'A'.repeat(43)}`),
-  },
-  'GET /share/:token/files/:id': {
-    success: ({ token, upload }) => anonymous.get(`/share/${token}/files/${upload}`),
-    failure: ({ token }) => anonymous.get(`/share/${token}/files/${newId()}`),
-  },
-  'POST /share/:token': {
-    success: async () => {
-      const { token } = await sharedExam('correct horse');
-      return anonymous.call('POST', `/share/${token}`, 'password=correct+horse', FORM);
-    },
-    failure: () => anonymous.call('POST', `/share/${'A'.repeat(43)}`, 'password=x', FORM),
-  },
-};
-
-const INGESTION = ingestionCalls(
-  () => new Hospital(world.baseUrl, tenant.apiKey),
-  () => anonymous,
-);
-for (const [name, { success, failure }] of Object.entries(INGESTION))
-  CALLS[name] = { success: (_, by) => success(by), failure: (_, by) => failure(by) };
-
-/** Under a fault of the database that leaves the ledger alone. */
-async function broken(call: () => Promise<Answer>): Promise<Answer> {
-  await world.admin.query('ALTER TABLE stored_object RENAME TO hidden_object');
-  try {
-    return await call();
-  } finally {
-    await world.admin.query('ALTER TABLE hidden_object RENAME TO stored_object');
-  }
-}
+/** Where staff comes in; who links an identity there is signed in. */
+const isStaffs = (path: string): boolean => path.startsWith('/api/v1/staff/');
+const isLinking = (path: string): boolean => path.startsWith('/api/v1/staff/auth/oidc/link');
 
 const audited = (): Route[] => world.api.routes.filter(({ operation }) => operation.audited !== 'never');
 const nameOf = ({ method, path }: Route): string => `${method} ${path}`;
+
+/** What is done before anybody knows by whom. */
+const OF_STRANGERS = ['sign-in:send-code', 'sign-in:start-oidc'];
+/** What the events of one change differ in, where two ledgers tell of it. */
+const OF_ANOTHER_LEDGER = {
+  id: expect.any(String),
+  organization_id: expect.any(String),
+  occurred_at: expect.any(Date),
+};
+
+/** Clinical reads and writes that are not about one patient. */
+const OF_NOBODY = ['cases:list', 'documents:list'];
 
 describe('every audited route', () => {
   it('is called below', () => {
@@ -196,65 +97,102 @@ describe('every audited route', () => {
   });
 
   it.each(Object.keys(CALLS))('%s: success', async (name) => {
-    const given = await sharedExam();
+    const given = await surfaces.sharedExam();
     const answer = await CALLS[name]!.success(given, client);
     expect(answer.status).toBeLessThan(400);
     const [method, path] = name.split(' ') as [string, string];
-    const { operation } = routeOf(method, path);
+    const { operation, portal: ofPortal } = routeOf(method, path);
     const isBucket = path === '/internal/storage-events'; // what it tells of is what happens
     const action = isBucket ? 'uploads:land' : operation.name;
+    const ledger = operation.platform ? PLATFORM_ORGANIZATION : tenant.organizationId;
     const own = (await eventsOf(answer)).filter((event) => event.action === action);
-    expect(own).toHaveLength(1);
-    expect(own[0]).toMatchObject({
-      organization_id: tenant.organizationId,
+    // What the platform's owner does to a tenant is in the tenant's ledger, too.
+    const [told, ...more] = own.filter((event) => event.organization_id === ledger);
+    const others = own.filter((event) => event.organization_id !== ledger);
+    if (operation.platform && operation.audited === 'transaction')
+      expect(others).toEqual([{ ...told, ...OF_ANOTHER_LEDGER }]);
+    else expect(others).toEqual([]);
+    expect(more).toEqual([]);
+    expect(told).toMatchObject({
+      organization_id: ledger,
       outcome: 'success',
-      // A delivery is a right on an order; what it makes is a result.
-      resource_type: action === 'results:deliver' ? 'Result' : operation.subject,
+      resource_type: ABOUT_ANOTHER[action] ?? operation.subject,
       actor_kind: isBucket
         ? 'system'
         : path.startsWith('/share') || path.startsWith('/viewer')
           ? 'share_link'
-          : expect.stringMatching(/^(client|api_key)$/),
-      actor_id: isBucket ? 'bucket' : expect.stringMatching(/^[0-9a-f-]{36}$/),
+          : OF_STRANGERS.includes(action)
+            ? 'anonymous'
+            : ofPortal || isStaffs(path)
+              ? 'user'
+              : expect.stringMatching(/^(client|api_key)$/),
+      actor_id: OF_STRANGERS.includes(action)
+        ? null
+        : isBucket
+          ? 'bucket'
+          : expect.stringMatching(/^[0-9a-f-]{36}$/),
+      patient_ref:
+        CLINICAL.includes(name) && !OF_NOBODY.includes(action)
+          ? expect.stringMatching(/^[0-9a-f-]{36}$/)
+          : null,
       ip: expect.stringMatching(/127\.0\.0\.1$/),
       trace_id: answer.headers.get('traceparent')!.split('-')[1],
     });
   });
 
   it.each(Object.keys(CALLS))('%s: failure', async (name) => {
-    const given = await sharedExam();
+    const given = await surfaces.sharedExam();
     const answer = await CALLS[name]!.failure(given, client);
     expect(answer.status).toBeGreaterThanOrEqual(400);
     const [method, path] = name.split(' ') as [string, string];
-    const { operation } = routeOf(method, path);
+    const { operation, portal: ofPortal } = routeOf(method, path);
     const events = await eventsOf(answer);
     expect(events).toHaveLength(1);
     expect(events[0]).toMatchObject({
       action: operation.name,
-      outcome: answer.status === 401 ? 'denied' : 'failure',
+      outcome: [401, 403].includes(answer.status) ? 'denied' : 'failure',
       detail: { status: answer.status, code: expect.stringMatching(/^[a-z_]+$/) },
     });
     const known =
-      !['/auth', '/oauth2', '/internal'].some((part) => path.startsWith(part)) && name !== 'GET /test-token';
+      !['/auth', '/oauth2', '/internal'].some((part) => path.startsWith(part)) &&
+      name !== 'GET /test-token' &&
+      (!isStaffs(path) || isLinking(path));
     const knownLink = name === 'GET /share/:token/files/:id';
     const anybody = path.startsWith('/share') || path.startsWith('/viewer');
     expect(events[0]!.organization_id).toBe(
-      (known && !anybody) || knownLink ? tenant.organizationId : PLATFORM_ORGANIZATION,
+      ((known && !anybody) || knownLink) && !operation.platform
+        ? tenant.organizationId
+        : PLATFORM_ORGANIZATION,
     );
+    const ofPortals = path.includes('/users/auth/') ? 'anonymous' : 'user';
     expect(events[0]!.actor_kind).toBe(
-      knownLink ? 'share_link' : known && !anybody ? 'api_key' : 'anonymous',
+      isLinking(path)
+        ? 'user'
+        : operation.platform
+          ? 'client'
+          : ofPortal
+            ? ofPortals
+            : knownLink
+              ? 'share_link'
+              : known && !anybody
+                ? 'api_key'
+                : 'anonymous',
     );
   });
 
   const closed = (): Route[] => audited().filter((route) => !route.public);
-  const ask = (by: Client, { method, path }: Route): Promise<Answer> =>
+  /** With the key of the portal, where one is needed. */
+  const ask = (by: Client, { method, path, portal: ofPortal }: Route): Promise<Answer> =>
     by.call(
       method,
-      path.replace(':id', newId()).replace(':uid', newUid()),
+      path.replace(':identity_id', newId()).replace(':id', newId()).replace(':uid', newUid()),
       ['POST', 'PATCH'].includes(method) ? {} : undefined,
+      ofPortal ? { 'cv-api-key': portal.apiKey } : {},
     );
+  /** Whose ledger a stranger's call is in: a portal's key says of which organization it is. */
+  const ledgerOf = (route: Route): string => (route.portal ? tenant.organizationId : PLATFORM_ORGANIZATION);
 
-  it('without a credential: denied, in the platform’s ledger', async () => {
+  it('without a credential: denied, in the platform’s ledger or the portal’s', async () => {
     for (const route of closed()) {
       const answer = await ask(anonymous, route);
       expect({ route: nameOf(route), status: answer.status }).toEqual({ route: nameOf(route), status: 401 });
@@ -262,7 +200,7 @@ describe('every audited route', () => {
         expect.objectContaining({
           action: route.operation.name,
           outcome: 'denied',
-          organization_id: PLATFORM_ORGANIZATION,
+          organization_id: ledgerOf(route),
           actor_kind: 'anonymous',
           actor_id: null,
         }),
@@ -273,15 +211,79 @@ describe('every audited route', () => {
   it('by HTTP Basic: a credential where the table says so; elsewhere denied, in the platform’s ledger', async () => {
     const authorization = basic(tenant.clientId, tenant.clientSecret);
     for (const route of closed()) {
-      const path = route.path.replace(':id', newId()).replace(':uid', newUid());
-      const answer = await anonymous.call(route.method, path, undefined, { authorization });
+      const path = route.path
+        .replace(':identity_id', newId())
+        .replace(':id', newId())
+        .replace(':uid', newUid());
+      const headers = { authorization, 'cv-api-key': portal.apiKey };
+      const answer = await anonymous.call(route.method, path, undefined, headers);
       const [event] = await eventsOf(answer);
       expect({ route: nameOf(route), denied: answer.status === 401, actor: event!.actor_kind }).toEqual({
         route: nameOf(route),
         denied: !route.basic,
         actor: route.basic ? 'client' : 'anonymous',
       });
-      expect(event!.organization_id).toBe(route.basic ? tenant.organizationId : PLATFORM_ORGANIZATION);
+      expect(event!.organization_id).toBe(route.basic ? tenant.organizationId : ledgerOf(route));
+    }
+  });
+
+  it('of a portal, without its key: a failure, in the platform’s ledger', async () => {
+    const { patient } = await clinic.admit();
+    const routes = audited().filter((route) => route.portal);
+    expect(routes.length).toBeGreaterThanOrEqual(10);
+    for (const route of routes) {
+      const answer = await patient.call(route.method, route.path, undefined, { 'cv-api-key': '' });
+      expect(await eventsOf(answer)).toEqual([
+        expect.objectContaining({
+          action: route.operation.name,
+          outcome: 'failure',
+          organization_id: PLATFORM_ORGANIZATION,
+          actor_kind: 'anonymous',
+          detail: { status: 400, code: 'validation_error' },
+        }),
+      ]);
+    }
+  });
+
+  it('of a portal, by a client or an API key: denied, in the portal’s ledger', async () => {
+    const accessToken = await tokenFor(world.baseUrl, tenant);
+    for (const token of [accessToken, tenant.apiKey, portal.apiKey])
+      for (const route of closed().filter((each) => each.portal)) {
+        const answer = await ask(new Client(world.baseUrl, token), route);
+        expect({ route: nameOf(route), status: answer.status }).toEqual({
+          route: nameOf(route),
+          status: 401,
+        });
+        expect(await eventsOf(answer)).toEqual([
+          expect.objectContaining({
+            action: route.operation.name,
+            outcome: 'denied',
+            organization_id: tenant.organizationId,
+            actor_kind: 'anonymous',
+          }),
+        ]);
+      }
+  });
+
+  it('of anybody but patients, by a patient: denied, in the organization’s ledger', async () => {
+    const { patient } = await clinic.admit();
+    const own = BUILT_IN_ROLES.patient!.flatMap(({ operations }) => operations);
+    const refused = closed().filter(({ operation }) => !own.includes(operation.name));
+    expect(refused.length).toBeGreaterThanOrEqual(40);
+    for (const route of refused) {
+      const answer = await ask(patient, route);
+      expect({ route: nameOf(route), status: answer.status }).toEqual({ route: nameOf(route), status: 403 });
+      const isOfFiles = route.operation.scope?.startsWith('files:') ?? true;
+      expect(await eventsOf(answer)).toEqual([
+        expect.objectContaining({
+          action: route.operation.name,
+          outcome: 'denied',
+          organization_id: tenant.organizationId,
+          actor_kind: 'user',
+          actor_id: patient.id,
+          detail: { status: 403, code: isOfFiles ? 'forbidden' : 'insufficient_scope' },
+        }),
+      ]);
     }
   });
 
@@ -296,7 +298,8 @@ describe('every audited route', () => {
           world.baseUrl,
           kind === 'client' ? await tokenFor(world.baseUrl, weak) : weak.apiKey,
         );
-        const refused = closed().filter(({ operation }) =>
+        const ofStaff = closed().filter((route) => !route.portal);
+        const refused = ofStaff.filter(({ operation }) =>
           role === 'owner'
             ? operation.scope
             : !BUILT_IN_ROLES.reader!.some(({ operations }) => operations.includes(operation.name)),
@@ -378,127 +381,40 @@ describe('every audited route', () => {
 });
 
 describe('when the ledger cannot be written', () => {
-  const TABLES = ['exam', 'slot', 'upload', 'share_link', 'order', 'order_overlay', 'result', 'outbox_event', 'idempotency_key',
-    'audit_event']; // prettier-ignore
-  const everything = async (): Promise<object> => {
-    const counts: Record<string, unknown> = {};
-    for (const table of TABLES) {
-      const { rows } = await world.admin.query<{ rows: string; digest: string }>(
-        `SELECT count(*) AS rows, md5(string_agg(t::text, '' ORDER BY t::text)) AS digest FROM "${table}" t
-         WHERE organization_id = $1`,
-        [tenant.organizationId],
-      );
-      counts[table] = rows[0];
-    }
-    return counts;
-  };
-  const FAULTS: [string, string, string][] = [
-    [
-      'because the grant is gone',
-      'REVOKE INSERT ON audit_event FROM scandock_app',
-      'GRANT INSERT ON audit_event TO scandock_app',
-    ],
-    [
-      'because it raises',
-      `CREATE FUNCTION refuse_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$;
-       CREATE TRIGGER refuse_all BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION refuse_all()`,
-      'DROP TRIGGER refuse_all ON audit_event; DROP FUNCTION refuse_all()',
-    ],
-  ];
-
-  it.each(FAULTS)('%s: nothing is told and nothing happens', async (_, fault, repair) => {
-    const { id, token, upload } = await sharedExam();
-    const locked = await sharedExam('correct horse');
-    const open = await confirmable();
-    const hospital = new Hospital(world.baseUrl, tenant.apiKey);
-    const [order, study] = [await hospital.newOrder(), newUid()];
-    const single = await hospital.deliver(ctInstance({ StudyInstanceUID: study }), `?order_id=${order}`);
-    const landed = await hospital.issue();
-    await put(landed.url, ctInstance());
-    const delivered = await hospital.post(`/results?order_id=${order}`, { finding: 'none' });
-    expect(delivered.status).toBe(201);
-    await client.get('/api/v1/exams'); // its credential is known: what fails below is the ledger
-    const before = await everything();
-    await world.admin.query(fault);
+  it('after the bytes of a patient’s file: it is not shown, and given up', async () => {
+    const { patient, caseId } = await clinic.admit();
+    await world.admin.query(
+      `CREATE FUNCTION refuse_upload() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'disk full' USING ERRCODE = '53100'; END $$;
+       CREATE TRIGGER refuse_upload BEFORE INSERT ON audit_event FOR EACH ROW WHEN (NEW.action = 'files:upload' AND NEW.outcome = 'success')
+       EXECUTE FUNCTION refuse_upload()`,
+    );
     try {
-      const key = { 'idempotency-key': randomUUID() };
-      const answers: [string, Answer][] = [
-        ['list', await client.get('/api/v1/exams')],
-        ['detail', await client.get(`/api/v1/exams/${id}`)],
-        ['me', await client.get('/api/v1/me')],
-        ['inspect', await client.get('/test-token')],
-        ['create', await client.post('/api/v1/exams', examBody({ 'a.dcm': 1 }), key)],
-        ['urls', await client.post(`/api/v1/exams/${open}/urls`)],
-        ['confirm', await client.post(`/api/v1/exams/${open}/confirm`)],
-        ['share', await client.post(`/api/v1/exams/${id}/share`, { rotate: true })],
-        ['unshare', await client.delete(`/api/v1/exams/${id}/share`)],
-        ['delete', await client.delete(`/api/v1/exams/${id}`)],
-        ['open', await anonymous.get(`/share/${token}`)],
-        ['download', await anonymous.get(`/share/${token}/files/${upload}`)],
-        ['locked download', await anonymous.get(`/share/${locked.token}/files/${locked.upload}`)],
-        ['unlock', await anonymous.call('POST', `/share/${locked.token}`, 'password=correct+horse', FORM)],
-        ['wrong password', await anonymous.call('POST', `/share/${locked.token}`, 'password=wrong', FORM)],
-        [
-          'token',
-          await anonymous.call('POST', '/oauth2/token', GRANT, {
-            ...FORM,
-            authorization: basic(tenant.clientId, tenant.clientSecret),
-          }),
-        ],
-        [
-          'wrong secret',
-          await anonymous.call('POST', '/oauth2/token', GRANT, { ...FORM, authorization: basic('a', 'b') }),
-        ],
-        ['no token', await anonymous.get('/api/v1/exams')],
-        ['unknown exam', await client.get(`/api/v1/exams/${newId()}`)],
-        ['bad body', await client.post('/api/v1/exams', {})],
-        ['order', await client.post('/new-order', { PatientID: 'P-1' }, { 'idempotency-key': randomUUID() })],
-        ['order by GET', await client.get('/new-order')],
-        ['metadata', await hospital.patch(`study_uid=${study}`, { PatientName: 'Juan' })],
-        ['close', await client.post(`/orders/${order}/close`)],
-        ['upload', await client.get(`/upload?order_id=${order}`)],
-        ['upload by POST', await client.post('/upload', {})],
-        ['complete', await client.post(`/uploads/${landed.uploadId}/complete`)],
-        ['what became of it', await client.get(`/uploads/${single.id}`)],
-        ['bytes', await client.get(`/uploads/${single.id}/download`)],
-        ['status', await client.get(`/status?order_id=${order}`)],
-        ['orders', await client.get('/orders')],
-        ['order detail', await client.get(`/orders/${order}`)],
-        ['orders of a study', await client.get(`/orderId?study_uid=${study}`)],
-        ['failures', await client.get(`/failure-report?order_id=${order}`)],
-        ['studies', await client.get('/studies')],
-        ['study', await client.get(`/studies/${study}`)],
-        ['events', await client.get('/api/v1/events')],
-        ['result', await client.post(`/results?order_id=${order}`, { finding: 'two' })],
-        ['results', await client.get(`/results?order_id=${order}`)],
-        ['reports', await client.get('/reports')],
-        ['acknowledge', await client.post('/reports', { result_ids: [delivered.body.result_id] })],
-        [
-          'notification',
-          await anonymous.post('/internal/storage-events', created(landed.key), {
-            authorization: `Bearer ${STORAGE_EVENTS_SECRET}`,
-          }),
-        ],
-        ['unknown order', await client.get(`/status?order_id=${newId()}`)],
-        ['nobody', await anonymous.get(`/studies/${study}`)],
-      ];
-      expect(answers.map(([name, { status }]) => [name, status])).toEqual(
-        answers.map(([name]) => [name, 503]),
-      );
-      for (const [, { text, headers }] of answers) {
-        expect(headers.get('retry-after')).toBe('2');
-        expect(headers.get('set-cookie')).toBeNull();
-        expect(headers.get('location')).toBeNull();
-        expect(text).not.toMatch(/Juan|CBCT|access_token|X-Amz|eyJ|disk full|audit_event|permission/);
-      }
-      expect(answers[0]![1].body).toEqual({
-        error: { code: 'unavailable', message: 'The service cannot do this right now. Try again.' },
+      const answer = await patient.upload('bytes', { caseId });
+      expect([answer.status, answer.body]).toEqual([
+        500,
+        { status: 500, success: false, error: 'Failed to upload file', code: 'INTERNAL_ERROR' },
+      ]);
+      expect((await eventsOf(answer)).at(-1)).toMatchObject({
+        action: 'files:upload',
+        outcome: 'failure',
+        detail: { status: 500, code: 'upload_failed' },
       });
     } finally {
-      await world.admin.query(repair);
+      await world.admin.query('DROP TRIGGER refuse_upload ON audit_event; DROP FUNCTION refuse_upload()');
     }
-    expect(await everything()).toEqual(before);
-    expect((await client.post(`/api/v1/exams/${open}/confirm`)).status).toBe(200);
+    const [row] = await eventually(
+      async () =>
+        (
+          await world.admin.query<{ shown: boolean; gone: boolean; state: string }>(
+            `SELECT f.visible_at IS NOT NULL AS shown, f.deleted_at IS NOT NULL AS gone, u.state
+             FROM patient_file f JOIN upload u ON u.id = f.upload_id WHERE f.patient_id = $1`,
+            [patient.id],
+          )
+        ).rows,
+      ([found]) => found?.gone === true,
+    );
+    expect(row).toEqual({ shown: false, gone: true, state: 'deleted' });
+    expect((await patient.list()).body.data.files).toEqual([]);
   });
 });
 

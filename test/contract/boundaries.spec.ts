@@ -41,7 +41,20 @@ interface Planted {
   how?: keyof typeof imports;
 }
 
-const SURFACES = ['exams', 'ingestion', 'inspect', 'cases', 'results', 'sharing', 'webhooks', 'dicomweb'];
+/** What one surface needs of another. */
+const ALSO: Record<string, string> = { exams: 'sharing', cases: 'inspect' };
+const SURFACES = [
+  'exams',
+  'ingestion',
+  'inspect',
+  'cases',
+  'results',
+  'sharing',
+  'webhooks',
+  'dicomweb',
+  'tenants',
+  'reports',
+];
 const STEPS = [
   ['audit'],
   ['auth'],
@@ -58,7 +71,7 @@ const of = (module: string) => `src/modules/${module}/${module}.service.ts`;
 const AGAINST_THE_WAY: Planted[] = STEPS.flatMap((step, index) =>
   step.flatMap((module) =>
     [...step.filter((other) => other !== module), ...STEPS.slice(index + 1).flat()]
-      .filter((other) => !(module === 'exams' && other === 'sharing'))
+      .filter((other) => ALSO[module] !== other)
       .map((other) => ({
         rule: `one-way-${module}`,
         file: `src/modules/${module}/needs-${other}.ts`,
@@ -143,6 +156,7 @@ const ALLOWED: Omit<Planted, 'rule'>[] = [
     ),
   ),
   { file: 'src/modules/exams/shares.ts', to: of('sharing') },
+  { file: 'src/modules/cases/inspects.ts', to: of('inspect') },
   { file: 'src/modules/exams/reads.ts', to: 'src/formats/dicom/tag.ts' },
   { file: 'src/modules/exams/stores.ts', to: 'src/generated/prisma/client.ts' },
   { file: 'src/modules/exams/http/exams-http.module.ts', to: 'src/modules/exams/http/exams.controller.ts' },

@@ -19,6 +19,15 @@ interface Described {
 const PAGES = ['/assets/', '/share/', '/viewer/'];
 /** What answers with something else than JSON of ours, or with nothing. */
 const NO_SCHEMA = [
+  'DELETE /api/v1/admin/api-keys/{id}',
+  'DELETE /api/v1/admin/bindings/{id}',
+  'DELETE /api/v1/admin/clients/{id}/secrets/{secret_id}',
+  'DELETE /api/v1/admin/groups/{id}',
+  'DELETE /api/v1/admin/groups/{id}/members/{member_id}',
+  'DELETE /api/v1/admin/organizations/{id}/deletion',
+  'DELETE /api/v1/admin/roles/{id}',
+  'DELETE /api/v1/admin/sessions/{id}',
+  'DELETE /api/v1/admin/users/{id}/identities/{identity_id}',
   'DELETE /api/v1/exams/{id}',
   'DELETE /api/v1/exams/{id}/share',
   'GET /.well-known/jwks.json',
@@ -26,6 +35,7 @@ const NO_SCHEMA = [
   'GET /healthz',
   'GET /metrics',
   'GET /readyz',
+  'POST /oauth2/revoke',
 ];
 
 let stack: Stack;
@@ -97,16 +107,21 @@ describe('the OpenAPI document', () => {
       oauth2: { type: 'oauth2', flows: { clientCredentials: { tokenUrl: '/oauth2/token' } } },
       apiKey: { type: 'http', scheme: 'bearer' },
       basic: { type: 'http', scheme: 'basic' },
+      portalKey: { type: 'apiKey', in: 'header', name: 'cv-api-key' },
+      userToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
     });
     const described = new Map(operations());
-    for (const { method, path, operation, public: open, basic } of api.routes) {
+    for (const { method, path, operation, public: open, basic, portal } of api.routes) {
       const name = `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`;
       if (!described.has(name)) continue;
       const { security } = described.get(name)!;
       const scopes = operation.scope ? [operation.scope] : [];
-      const expected = [{ oauth2: scopes }, { apiKey: [] }, ...(basic ? [{ basic: [] }] : [])];
-      expect({ name, security }).toEqual({ name, security: open ? undefined : expected });
+      const ways = [{ oauth2: scopes }, { apiKey: [] }, ...(basic ? [{ basic: [] }] : [])];
+      const ofPortal = [open ? { portalKey: [] } : { portalKey: [], userToken: [] }];
+      const expected = portal ? ofPortal : open ? undefined : ways;
+      expect({ name, security }).toEqual({ name, security: expected });
     }
+    expect(api.routes.filter(({ portal }) => portal).length).toBeGreaterThanOrEqual(10);
     expect(api.routes.filter(({ basic }) => basic).length).toBeGreaterThan(15);
   });
 });

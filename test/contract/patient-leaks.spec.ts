@@ -1,14 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { newUid } from '../../src/demo/phantom.js';
-import { freePort } from '../../src/platform/embedded/local-state.js';
 import { writeZip } from '../../src/formats/zip/zip.fixture.js';
 import { type Answer, basic, put, tokenFor } from '../support/client.js';
 import { ctInstance } from '../support/dicom-files.js';
 import { Hospital } from '../support/hospital.js';
-import { OwnProcess } from '../support/processes.js';
+import { declarationOf, Inspector } from '../support/inspector.js';
 import { createWorld, type Tenant, type World } from '../support/world.js';
 import { created, STORAGE_EVENTS_SECRET } from './ingestion-calls.js';
+import { expectNothingOf, keysOf, type LoudProcesses, rowsOf, startLoudly, tablesOf } from './traces.js';
 
 /**
  * A patient goes through every flow of an order, right and wrong, and every trace of the two processes is searched for
@@ -37,66 +36,34 @@ const OWN = {
 let world: World;
 let tenant: Tenant;
 let hospital: Hospital;
-let api: OwnProcess;
-let worker: OwnProcess;
+let processes: LoudProcesses;
 let metrics: string[];
 let answers: Answer[];
 
 beforeAll(async () => {
   world = await createWorld({ RECONCILE_INTERVAL_MS: '300', STORAGE_EVENTS_SECRET });
   tenant = await world.newTenant();
-  const [port, workerMetrics] = [await freePort(0), await freePort(0)];
-  const baseUrl = `http://127.0.0.1:${port}`;
-  const loud = { LOG_LEVEL: 'debug' };
-  api = await OwnProcess.start('api', {
-    ...world.environment,
-    ...loud,
-    PORT: `${port}`,
-    PUBLIC_URL: baseUrl,
-  });
-  worker = await OwnProcess.start('worker', {
-    ...world.workerEnvironment,
-    ...loud,
-    METRICS_PORT: `${workerMetrics}`,
-  });
+  processes = await startLoudly(world);
+  const { baseUrl } = processes;
   hospital = new Hospital(baseUrl, await tokenFor(baseUrl, tenant));
   await liveThrough(baseUrl);
-  metrics = await Promise.all(
-    [port, workerMetrics].map(async (each) => (await fetch(`http://127.0.0.1:${each}/metrics`)).text()),
-  );
-  await Promise.all([api.stop(), worker.stop()]);
+  metrics = await processes.metrics();
+  await processes.stop();
 });
 afterAll(async () => {
-  await Promise.all([api.stop(), worker.stop()]);
+  await processes.stop();
   await world.close();
 });
 
-function expectNothingOf(what: Record<string, string>, texts: string[]): void {
-  for (const [name, secret] of Object.entries(what))
-    for (const form of new Set([
-      secret,
-      encodeURIComponent(secret),
-      secret.toLowerCase(),
-      secret.toUpperCase(),
-    ]))
-      for (const text of texts)
-        if (text.includes(form)) throw new Error(`${name} stands in: ${text.slice(0, 2000)}`);
-}
-
-const rowsOf = async (table: string): Promise<string[]> =>
-  (await world.admin.query<{ row: string }>(`SELECT t::text AS row FROM ${table} t`)).rows.map(
-    ({ row }) => row,
-  );
-
 it('is found where it stands, in the index', async () => {
-  const rows = await rowsOf('study');
+  const rows = await rowsOf(world.admin, 'study');
   for (const name of ['study', 'patientName', 'patientId', 'accessionNumber'] as const)
     expect(() => expectNothingOf({ [name]: OWN[name] }, rows)).toThrow(`${name} stands in`);
 });
 
 describe('nothing of a patient, nor of a study', () => {
   it('stands in the ledger', async () => {
-    const rows = await rowsOf('audit_event');
+    const rows = await rowsOf(world.admin, 'audit_event');
     expect(rows.length).toBeGreaterThan(60);
     for (const action of [
       'uploads:register',
@@ -110,6 +77,7 @@ describe('nothing of a patient, nor of a study', () => {
   });
 
   it('stands in a log', () => {
+    const { api, worker } = processes;
     const lines = `${api.output}\n${worker.output}`.split('\n').filter(Boolean);
     const said = (text: string) => lines.filter((line) => line.includes(text)).length;
     expect(said('"msg":"request"')).toBeGreaterThan(40);
@@ -125,24 +93,19 @@ describe('nothing of a patient, nor of a study', () => {
   });
 
   it('stands in a key of the bucket, in a presigned URL, or in the queue', async () => {
-    const { Contents } = await world.s3.send(new ListObjectsV2Command({ Bucket: 'scandock' }));
-    expect(Contents!.length).toBeGreaterThan(5);
-    expectNothingOf(
-      OWN,
-      Contents!.map(({ Key }) => Key!),
-    );
+    const keys = await keysOf(world);
+    expect(keys.length).toBeGreaterThan(5);
+    expectNothingOf(OWN, keys);
     const urls = answers.flatMap(({ text }) => text.match(/https?:[^"]*X-Amz-[^"]*/g) ?? []);
     expect(urls.length).toBeGreaterThanOrEqual(3);
     expectNothingOf(OWN, urls);
-    const { rows } = await world.admin.query<{ name: string }>(
-      `SELECT schemaname || '.' || tablename AS name FROM pg_tables WHERE schemaname = 'bullmq'`,
-    );
-    expect(rows.length).toBeGreaterThan(0);
-    for (const { name } of rows) expectNothingOf(OWN, await rowsOf(name));
+    const queues = await tablesOf(world.admin, 'bullmq');
+    expect(queues.length).toBeGreaterThan(0);
+    for (const name of queues) expectNothingOf(OWN, await rowsOf(world.admin, name));
   });
 
   it('but the StudyInstanceUID stands in what is told of events, which is for those who may read the study', async () => {
-    const rows = await rowsOf('outbox_event');
+    const rows = await rowsOf(world.admin, 'outbox_event');
     expect(rows.some((row) => row.includes(UIDS.study))).toBe(true);
     const { study, ...others } = OWN;
     expect(study).toBe(UIDS.study);
@@ -217,6 +180,14 @@ async function liveThrough(baseUrl: string): Promise<void> {
     );
   await note(hospital.post('/internal/storage-events', { Records: [OWN.fileName] }), 400, 401);
   expect([single.state, conflict.rejection.rule]).toEqual(['registered', 'dicom.conflict']);
+
+  const inspector = new Inspector(baseUrl, tenant.apiKey);
+  const named = { name: OWN.fileName, assetID: OWN.metadataValue };
+  const file = await inspector.deliver(Buffer.from(`${OWN.reportText}\n`), 'text/plain', named);
+  await note(inspector.declare(declarationOf(Buffer.from(OWN.given), `text/${OWN.given}`, named)), 400);
+  await note(inspector.declare({ ...named, [OWN.unknownKeyword]: OWN.given, hash: OWN.patientName }), 400);
+  await note(inspector.download(file), 200);
+  await note(inspector.file(OWN.patientId), 400);
 
   for (const target of [`order_id=${order}`, `study_uid=${UIDS.study}`]) {
     for (const path of ['/status', '/failure-report', '/results'])

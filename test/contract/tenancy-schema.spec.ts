@@ -3,34 +3,110 @@ import { Pool } from 'pg';
 import { parseConfig } from '../../src/platform/config/config.schema.js';
 import { DatabaseService } from '../../src/platform/database/database.service.js';
 import { type Stack, startStack } from '../support/stack.js';
-
-/** Tables that belong to no tenant, and why: nothing may join them without somebody writing it here. */
-const NO_TENANT: Record<string, string> = {
-  organization: 'is the tenant: by its own id',
-  signing_key: 'the deployment’s; private halves are sealed under the master key',
-  _prisma_migrations: 'the migrator’s; no process of ours may read it',
-};
-
-const TENANT_POLICY = (column: string) =>
-  `(${column} = (NULLIF(current_setting('app.organization_id'::text, true), ''::text))::uuid)`;
+import {
+  foreignKeysOf,
+  keysWithoutOrganization,
+  otherPolicies,
+  tablesOf,
+  tablesOfUnclearTenant,
+  tablesWithoutRowSecurity,
+  tablesWithoutTheirPolicy,
+} from './tenancy-checks.js';
 
 /** Who may see across tenants, in which tables: the credential resolvers and the reconciler, reading. */
 const RESOLVED = [
   'api_key',
+  'audit_unsealed',
   'client_key',
   'idempotency_key',
   'oauth_client',
   'object_copy',
   'organization',
+  'organization_deletion',
+  'otp_budget',
+  'otp_challenge',
   'outbox_event',
+  'patient_file',
+  'refresh_token',
+  'revoked_token',
   'share_link',
+  'spent_token',
   'stored_object',
   'submission',
   'upload',
+  'user_session',
 ];
 
+/** Where they may see some columns only, and which: nothing of a person. */
+const RESOLVED_COLUMNS: Record<string, string[]> = {
+  audit_event: ['occurred_at', 'organization_id'],
+  audit_event_default: ['occurred_at', 'organization_id'],
+  audit_export: ['finished_at', 'id', 'organization_id', 'progressed_at'],
+  audit_forwarding: ['organization_id', 'position'],
+  audit_hold: ['from_time', 'organization_id', 'released_at', 'to_time'],
+  audit_retired: [
+    'events',
+    'export_id',
+    'export_key',
+    'manifest_key',
+    'manifest_sha256',
+    'month',
+    'organization_id',
+  ],
+  audit_tree: ['entry', 'first_position', 'first_time', 'organization_id', 'seal_number', 'size'],
+  user: ['disabled_at', 'id', 'invitation_sent_at', 'invited_at', 'organization_id'],
+};
+
 /** What is deleted in every tenant's name when its time is over. */
-const SWEPT = ['idempotency_key', 'outbox_event'];
+const SWEPT = [
+  'idempotency_key',
+  'otp_budget',
+  'otp_challenge',
+  'outbox_event',
+  'refresh_token',
+  'revoked_token',
+  'spent_token',
+  'user_session',
+];
+
+/** What acts as the owner of the tables, who is bound by row-level security, and not as the one who is not. */
+const BY_OWNER = ['audit_ensure_partitions', 'purge_organization'];
+
+/** What the two processes may do to the ledger. Only the worker seals; nobody changes what is there. */
+const LEDGER_RIGHTS: Record<string, string[]> = {
+  scandock_app: [
+    'audit_anchor SELECT',
+    'audit_event INSERT',
+    'audit_event SELECT',
+    'audit_seal SELECT',
+    'audit_tree SELECT',
+    'audit_unsealed INSERT',
+    'audit_unsealed SELECT',
+  ],
+  scandock_worker: [
+    'audit_anchor INSERT',
+    'audit_anchor SELECT',
+    'audit_event INSERT',
+    'audit_event SELECT',
+    'audit_key INSERT',
+    'audit_key SELECT',
+    'audit_seal INSERT',
+    'audit_seal SELECT',
+    'audit_tree INSERT',
+    'audit_tree SELECT',
+    'audit_unsealed DELETE',
+    'audit_unsealed INSERT',
+    'audit_unsealed SELECT',
+  ],
+};
+const LEDGER_TABLES = [
+  'audit_anchor',
+  'audit_event',
+  'audit_key',
+  'audit_seal',
+  'audit_tree',
+  'audit_unsealed',
+];
 
 let stack: Stack;
 let app: Pool;
@@ -50,74 +126,33 @@ afterAll(async () => {
 const all = async <Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> =>
   (await stack.admin.query<Row>(sql, values)).rows;
 
-const tables = () =>
-  all<{ name: string; partition: boolean; tenant: boolean; enabled: boolean; forced: boolean }>(
-    `SELECT c.relname AS name, c.relispartition AS partition, c.relrowsecurity AS enabled, c.relforcerowsecurity AS forced,
-            EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'organization_id'
-                    AND a.attnotnull AND a.atttypid = 'uuid'::regtype) AS tenant
-     FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'm', 'f', 'v') ORDER BY 1`,
-  );
-
 describe('every table', () => {
   it('belongs to a tenant, or is one of the few that say why not', async () => {
-    const without = (await tables()).filter(({ tenant }) => !tenant).map(({ name }) => name);
-    expect(without.sort()).toEqual(Object.keys(NO_TENANT).sort());
+    expect(await tablesOfUnclearTenant(stack.admin)).toEqual([]);
   });
 
   it('has row-level security enabled and forced, each partition as well', async () => {
-    const bare = (await tables())
-      .filter(({ name }) => !['signing_key', '_prisma_migrations'].includes(name))
-      .filter(({ enabled, forced }) => !enabled || !forced);
-    expect(bare).toEqual([]);
-    expect((await tables()).filter(({ partition }) => partition).length).toBeGreaterThanOrEqual(5);
+    expect(await tablesWithoutRowSecurity(stack.admin)).toEqual([]);
+    const partitions = (await tablesOf(stack.admin)).filter(({ partition }) => partition);
+    expect(partitions.length).toBeGreaterThanOrEqual(5);
   });
 
   it('has the one policy, for every command and every role, and only the known exceptions', async () => {
-    const policies = await all<{
-      tablename: string;
-      policyname: string;
-      permissive: string;
-      roles: string;
-      cmd: string;
-      qual: string;
-      with_check: string | null;
-    }>('SELECT *, roles::text AS roles FROM pg_policies ORDER BY tablename, policyname');
-    const protectedTables = (await tables()).filter(({ enabled }) => enabled).map(({ name }) => name);
-    const tenant = policies.filter(({ policyname }) => policyname === 'tenant');
-    expect(tenant.map(({ tablename }) => tablename)).toEqual(protectedTables);
-    for (const { tablename, permissive, roles, cmd, qual, with_check } of tenant)
-      expect({ tablename, permissive, roles, cmd, qual, with_check }).toEqual({
-        tablename,
-        permissive: 'PERMISSIVE',
-        roles: '{public}',
-        cmd: 'ALL',
-        qual: TENANT_POLICY(tablename === 'organization' ? 'id' : 'organization_id'),
-        with_check: null, // absent: the same condition
-      });
-    const others = policies.filter(({ policyname }) => policyname !== 'tenant');
+    expect(await tablesWithoutTheirPolicy(stack.admin)).toEqual([]);
+    const others = await otherPolicies(stack.admin);
     expect(others.map(({ tablename, cmd, roles }) => `${tablename} ${cmd} ${roles}`).sort()).toEqual(
       [
-        ...RESOLVED.map((table) => `${table} SELECT {scandock_definer}`),
+        ...[...RESOLVED, ...Object.keys(RESOLVED_COLUMNS)].map(
+          (table) => `${table} SELECT {scandock_definer}`,
+        ),
         ...SWEPT.map((table) => `${table} DELETE {scandock_definer}`),
       ].sort(),
     );
   });
 
   it('refers to other tenant tables by keys that include the organization', async () => {
-    const keys = await all<{ name: string; parent: string; columns: string[]; parents: string[] }>(
-      `SELECT k.conname AS name, k.confrelid::regclass::text AS parent,
-              (SELECT array_agg(a.attname::text ORDER BY o) FROM unnest(k.conkey) WITH ORDINALITY AS c(n, o)
-               JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.n) AS columns,
-              (SELECT array_agg(a.attname::text ORDER BY o) FROM unnest(k.confkey) WITH ORDINALITY AS c(n, o)
-               JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.n) AS parents
-       FROM pg_constraint k WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace`,
-    );
-    expect(keys.length).toBeGreaterThan(15);
-    for (const { name, parent, columns, parents } of keys) {
-      const own = parent === 'organization' ? 'id' : 'organization_id';
-      const at = columns.indexOf('organization_id');
-      expect({ name, own: parents[at] }).toEqual({ name, own });
-    }
+    expect((await foreignKeysOf(stack.admin)).length).toBeGreaterThan(15);
+    expect(await keysWithoutOrganization(stack.admin)).toEqual([]);
   });
 
   it('is owned by a role that cannot log in', async () => {
@@ -149,7 +184,7 @@ describe('functions that act as their owner', () => {
     for (const { name, owner, login, superuser, config, open } of functions)
       expect({ name, owner, login, superuser, config, open }).toEqual({
         name,
-        owner: name.startsWith('audit_ensure_partitions') ? 'scandock_owner' : 'scandock_definer',
+        owner: BY_OWNER.some((own) => name.startsWith(own)) ? 'scandock_owner' : 'scandock_definer',
         login: false,
         superuser: false,
         config: ['search_path=pg_catalog, public, pg_temp'],
@@ -164,6 +199,16 @@ describe('functions that act as their owner', () => {
     );
     expect(grants.map(({ grant }) => grant).sort()).toEqual(
       [...RESOLVED.map((table) => `${table} SELECT`), ...SWEPT.map((table) => `${table} DELETE`)].sort(),
+    );
+    const columns = await all<{ grant: string }>(
+      `SELECT c.relname || ' ' || a.attname || ' ' || p.privilege_type AS grant
+       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) p
+       WHERE p.grantee = 'scandock_definer'::regrole`,
+    );
+    expect(columns.map(({ grant }) => grant).sort()).toEqual(
+      Object.entries(RESOLVED_COLUMNS).flatMap(([table, names]) =>
+        names.map((name) => `${table} ${name} SELECT`),
+      ),
     );
     const others = await all<{ name: string }>(
       `SELECT rolname AS name FROM pg_roles WHERE rolname LIKE 'scandock%' AND rolname NOT IN ('scandock_admin', 'scandock_definer')
@@ -180,26 +225,45 @@ describe('functions that act as their owner', () => {
         [role],
       ).then((rows) => rows.map(({ name }) => name));
     expect(await callable('scandock_app')).toEqual([
+      'audit_newest_entries', // hashes
+      'organization_page', // ids and times, for the platform's owner
       'resolve_api_key',
+      'resolve_client_id',
       'resolve_oauth_client',
+      'resolve_portal_key',
       'resolve_share_link',
     ]);
     expect(await callable('scandock_worker')).toEqual([
+      'audit_default_records', // a count
       'audit_ensure_partitions',
+      'audit_forwarding_behind',
+      'audit_newest_entries',
+      'audit_unfinished_exports',
+      'audit_unsealed_organizations',
       'ledger_summary',
       'organization_ids',
+      'organization_page',
+      'purge_organization', // within one organization, whose purge was asked for
       'reconcile_copies',
       'reconcile_deleted',
+      'reconcile_deletions',
       'reconcile_due_submissions',
       'reconcile_lookup',
       'reconcile_overdue',
       'reconcile_purging',
       'reconcile_stalled',
+      'reconcile_unfinished_files',
+      'reconcile_unsent_codes',
+      'reconcile_unsent_invitations',
       'resolve_api_key',
+      'resolve_client_id',
       'resolve_oauth_client',
+      'resolve_portal_key',
       'resolve_share_link',
       'sweep_idempotency_keys',
       'sweep_outbox_events',
+      'sweep_sign_ins',
+      'sweep_tokens',
     ]);
   });
 
@@ -211,9 +275,17 @@ describe('functions that act as their owner', () => {
     expect(returned.map(({ column }) => column)).toEqual([
       'attempt',
       'closes_at',
+      'created_at',
+      'entry',
+      'export_key',
+      'forwarded',
+      'held',
       'id',
       'key',
       'key_id',
+      'manifest_key',
+      'manifest_sha256',
+      'newest',
       'oldest',
       'organization_id',
       'parked',
@@ -221,6 +293,7 @@ describe('functions that act as their owner', () => {
       'records',
       'secret_hash',
       'state',
+      'unsealed',
       'upload_id',
       'url_expires_at',
     ]);
@@ -276,6 +349,17 @@ describe.each([
     'ALTER TABLE audit_event DISABLE TRIGGER ALL',
     'ALTER TABLE audit_event DETACH PARTITION audit_event_default',
     'DROP TABLE audit_event',
+    `SELECT audit_adopt_month('2001-01-01')`,
+    `SELECT audit_retire_month('2001-01-01', now(), '[]')`,
+    `SELECT audit_drop_month('2001-01-01', now(), '[]')`,
+    `SELECT * FROM audit_month_organizations('2001-01-01')`,
+    `SELECT * FROM audit_retired_organizations('2001-01-01')`,
+    'INSERT INTO audit_retired SELECT * FROM audit_retired',
+    'UPDATE audit_retired SET events = events',
+    'DELETE FROM audit_retired',
+    'UPDATE audit_hold SET reference = reference',
+    'DELETE FROM audit_hold',
+    'TRUNCATE audit_hold',
     `SET session_replication_role = replica`,
     'ALTER TABLE exam DISABLE ROW LEVEL SECURITY',
     'ALTER TABLE exam NO FORCE ROW LEVEL SECURITY',
@@ -297,8 +381,102 @@ describe.each([
     'UPDATE outbox_event SET type = type',
     'TRUNCATE outbox_event',
     `COPY exam TO PROGRAM 'true'`,
+    'UPDATE audit_unsealed SET occurred_at = occurred_at',
+    'TRUNCATE audit_unsealed',
+    'UPDATE audit_tree SET root = root',
+    'DELETE FROM audit_tree',
+    'TRUNCATE audit_tree',
+    'UPDATE audit_seal SET root = root',
+    'DELETE FROM audit_seal',
+    'TRUNCATE audit_seal',
+    'UPDATE audit_key SET public_key = public_key',
+    'DELETE FROM audit_key',
+    'TRUNCATE audit_key',
+    'UPDATE audit_anchor SET seal_number = seal_number',
+    'DELETE FROM audit_anchor',
+    'TRUNCATE audit_anchor',
+    'ALTER TABLE audit_event DISABLE TRIGGER audit_event_await_seal',
+    'DROP TRIGGER audit_event_await_seal ON audit_event',
+    'DROP TRIGGER audit_event_no_change ON audit_event',
+    'DROP TRIGGER audit_tree_no_change ON audit_tree',
+    'ALTER TABLE audit_tree DISABLE TRIGGER audit_tree_no_change',
+    'ALTER TABLE audit_seal DISABLE TRIGGER USER',
+    'ALTER TABLE audit_unsealed DISABLE ROW LEVEL SECURITY',
+    'CREATE TRIGGER mine BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_event_is_insert_only()',
+    'CREATE RULE mine AS ON INSERT TO audit_event DO INSTEAD NOTHING',
+    ...['audit_event_await_seal', 'audit_event_is_insert_only', 'audit_seal_is_insert_only'].flatMap(
+      (name) => [
+        `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`,
+        `ALTER FUNCTION ${name}() RENAME TO mine`,
+        `ALTER FUNCTION ${name}() SET search_path = mine`,
+        `DROP FUNCTION ${name}() CASCADE`,
+      ],
+    ),
   ])('may not: %s', async (sql) => {
     expect(await refusal(sql)).toBe('42501');
+  });
+
+  it('may change no partition of the ledger, nor read one past its parent, nor take it away', async () => {
+    const partitions = await all<{ name: string }>(
+      `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'audit_event'::regclass`,
+    );
+    expect(partitions.length).toBeGreaterThanOrEqual(5);
+    for (const { name } of partitions)
+      for (const sql of [
+        `SELECT 1 FROM ${name}`,
+        `INSERT INTO ${name} DEFAULT VALUES`,
+        `UPDATE ${name} SET action = action`,
+        `DELETE FROM ${name}`,
+        `TRUNCATE ${name}`,
+        `ALTER TABLE ${name} DISABLE TRIGGER ALL`,
+        `ALTER TABLE audit_event DETACH PARTITION ${name}`,
+        `DROP TABLE ${name}`,
+      ])
+        expect({ sql, refusal: await refusal(sql) }).toEqual({ sql, refusal: '42501' });
+  });
+
+  it('of the tables of the ledger has these rights and no others, of any partition none', async () => {
+    const grants = await all<{ right: string }>(
+      `SELECT t.name || ' ' || r.name AS right
+       FROM (SELECT c.oid, c.relname AS name FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
+             AND c.relname LIKE 'audit\\_%' AND c.relkind IN ('r', 'p')) t,
+            unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN']) AS r(name)
+       WHERE has_table_privilege($1, t.oid, r.name) ORDER BY 1`,
+      [role],
+    );
+    expect(
+      grants.map(({ right }) => right).filter((right) => LEDGER_TABLES.includes(right.split(' ')[0]!)),
+    ).toEqual(LEDGER_RIGHTS[role]);
+    expect(grants.map(({ right }) => right).filter((right) => right.startsWith('audit_event_'))).toEqual([]);
+    const columns = await all<{ name: string }>(
+      `SELECT attname AS name FROM pg_attribute WHERE attrelid = 'audit_key'::regclass AND attnum > 0
+       AND has_column_privilege($1, attrelid, attnum, 'SELECT') ORDER BY 1`,
+      [role],
+    );
+    expect(columns.map(({ name }) => name)).toEqual([
+      'created_at',
+      'kid',
+      'mac',
+      'public_key',
+      ...(role === 'scandock_worker' ? ['sealed_private'] : []),
+    ]);
+  });
+});
+
+describe('the API', () => {
+  it.each([
+    'SELECT sealed_private FROM audit_key',
+    'SELECT * FROM audit_key',
+    'SELECT k FROM audit_key k',
+    'COPY audit_key TO STDOUT',
+    'DELETE FROM audit_unsealed',
+    `INSERT INTO audit_key (kid, public_key, sealed_private, created_at) VALUES ('k', '', '', now())`,
+    `INSERT INTO audit_seal (number, sealed_at, previous, root, head, kid, signature) VALUES (1, now(), '', '', '', 'k', '')`,
+    `INSERT INTO audit_anchor (place, seal_number, anchored_at) VALUES ('bucket', 1, now())`,
+    'INSERT INTO audit_tree DEFAULT VALUES',
+    'SELECT * FROM audit_unsealed_organizations()',
+  ])('may not: %s', async (sql) => {
+    await expect(app.query(sql)).rejects.toMatchObject({ code: '42501' });
   });
 });
 
@@ -330,6 +508,76 @@ describe('the ledger', () => {
     } finally {
       client.release();
     }
+  });
+
+  it('refuses a change of trees, seals, keys and anchors even from their owner and from a superuser', async () => {
+    const client = await stack.admin.connect();
+    const bytes = Buffer.alloc(32);
+    try {
+      for (const role of ['scandock_owner', 'scandock_admin']) {
+        await client.query('BEGIN');
+        await client.query(`SET LOCAL ROLE ${role}`);
+        await client.query(`SELECT set_config('app.organization_id', gen_random_uuid()::text, true)`);
+        await client.query(
+          `INSERT INTO audit_tree VALUES (current_setting('app.organization_id')::uuid, 1, 1, 1, now(), $1, $1, $1, 'k', $1,
+             ARRAY[gen_random_uuid()], ARRAY[now()], $1, now(), now())`,
+          [bytes],
+        );
+        await client.query(`INSERT INTO audit_seal VALUES (1, now(), $1, $1, $1, 'k', $1)`, [bytes]);
+        await client.query(
+          `INSERT INTO audit_key (kid, public_key, sealed_private, mac, created_at) VALUES ('k', $1, $1, $1, now())`,
+          [bytes],
+        );
+        await client.query(`INSERT INTO audit_anchor VALUES ('bucket', 1, now())`);
+        for (const sql of [
+          'UPDATE audit_tree SET size = size',
+          'UPDATE audit_seal SET number = number',
+          'UPDATE audit_key SET kid = kid',
+          'UPDATE audit_anchor SET place = place',
+          ...['audit_tree', 'audit_seal', 'audit_key', 'audit_anchor'].flatMap((table) => [
+            `DELETE FROM ${table}`,
+            `TRUNCATE ${table}`,
+          ]),
+        ]) {
+          await client.query('SAVEPOINT s');
+          await expect(client.query(sql)).rejects.toMatchObject({
+            code: '42501',
+            message: 'seals are insert-only',
+          });
+          await client.query('ROLLBACK TO s');
+        }
+        await client.query('ROLLBACK');
+      }
+    } finally {
+      client.release();
+    }
+  });
+
+  it('is guarded by triggers that fire, on every table and every partition', async () => {
+    const triggers = await all<{ name: string }>(
+      `SELECT t.tgrelid::regclass || ' ' || t.tgname || ' ' || t.tgenabled::text AS name FROM pg_trigger t
+       WHERE t.tgrelid = ANY ($1::regclass[]) AND NOT t.tgisinternal ORDER BY 1`,
+      [LEDGER_TABLES],
+    );
+    expect(triggers.map(({ name }) => name)).toEqual([
+      'audit_anchor audit_anchor_no_change O',
+      'audit_event audit_event_await_seal O',
+      'audit_event audit_event_no_change O',
+      'audit_event audit_event_no_truncate O',
+      'audit_key audit_key_no_change O',
+      'audit_seal audit_seal_no_change O',
+      'audit_tree audit_tree_no_change O',
+    ]);
+    const partitions = await all<{ name: string; triggers: string[] }>(
+      `SELECT i.inhrelid::regclass::text AS name, array_agg(t.tgname || ' ' || t.tgenabled::text ORDER BY t.tgname) AS triggers
+       FROM pg_inherits i LEFT JOIN pg_trigger t ON t.tgrelid = i.inhrelid AND NOT t.tgisinternal
+       WHERE i.inhparent = 'audit_event'::regclass GROUP BY i.inhrelid`,
+    );
+    for (const { name, triggers } of partitions)
+      expect({ name, triggers }).toEqual({
+        name,
+        triggers: ['audit_event_no_change O', 'audit_event_no_truncate O'],
+      });
   });
 
   it('keeps an event of a month that has no partition', async () => {

@@ -27,8 +27,8 @@ describe('npm start', () => {
     running = await launch(folder, { PORT: port });
     const facts = demo();
     expect(Object.keys(facts).sort()).toEqual(
-      ['adminClientId', 'adminClientSecret', 'apiKey', 'auditorClientId', 'auditorClientSecret', 'baseUrl', 'clientId',
-       'clientSecret', 'organizationId', 'other', 'shareUrl', 'viewerUrl'], // prettier-ignore
+      ['adminClientId', 'adminClientSecret', 'apiKey', 'auditorClientId', 'auditorClientSecret', 'baseUrl', 'caseId', 'clientId',
+       'clientSecret', 'mailboxUrl', 'organizationId', 'other', 'patientEmail', 'portalApiKey', 'shareUrl', 'staffEmail', 'viewerUrl'], // prettier-ignore
     );
     expect(Object.keys(facts.other).sort()).toEqual(['clientId', 'clientSecret', 'organizationId']);
     expect(statSync(path.join(folder, 'demo.json')).mode & 0o777).toBe(0o600);
@@ -54,14 +54,21 @@ describe('npm start', () => {
         env: { PATH: process.env.PATH! },
       });
       expect(result.stderr).toBe('');
-      const [confirmed, exam] = result.stdout
+      const [confirmed, exam, , completed, explained, uploaded, listed, users] = result.stdout
         .split('\n')
         .filter((line) => line.startsWith('{'))
         .map((line) => JSON.parse(line));
       expect(confirmed).toMatchObject({ ok: true, status: 'ready' });
       expect(exam).toMatchObject({ ingestion_status: 'registered', patient_name: 'Jane Doe' });
+      expect(completed.data).toEqual({ id: expect.any(String), status: 'completed' });
+      expect(explained).toMatchObject({ allowed: false, reason: 'scope_missing' });
+      expect(uploaded).toMatchObject({ status: 200, data: { fileName: 'note.txt', caseId: demo().caseId } });
+      expect(listed.data.files[0].id).toBe(uploaded.data.id);
+      expect(users.items.map(({ email }: { email: string }) => email).sort()).toEqual(
+        [demo().patientEmail, demo().staffEmail].sort(),
+      );
     }
-  }, 60_000);
+  }, 120_000);
 
   it('has two organizations that cannot see each other', async () => {
     const facts = demo();

@@ -17,6 +17,21 @@ const MARKS = [
   'SQ',
   'OB',
   '\xfe\xff',
+  'IHDR',
+  'IDAT',
+  '\xff\xc0',
+  '\xff\xda',
+  'II',
+  'RIFF',
+  'VP8',
+  '<svg',
+  '%%EOF',
+  '\xd0\xcf\x11\xe0',
+  'R\0o\0',
+  'W\0o\0',
+  'ftyp',
+  'moov',
+  'mdat',
 ].map((mark) => Buffer.from(mark, 'latin1'));
 
 type Mutation = (bytes: Buffer, random: Random, donor: Buffer) => Buffer;

@@ -3,6 +3,8 @@ import { gzipSync } from 'node:zlib';
 import { description, identity, pixels, sequences } from '../../src/formats/dicom/dicom.fixture.js';
 import { TRANSFER_SYNTAX } from '../../src/formats/dicom/transfer-syntax.js';
 import { elementsFrom, writeDicom } from '../../src/formats/dicom/write.js';
+import type { DocumentKind } from '../../src/formats/document/document.js';
+import * as document from '../../src/formats/document/document.fixture.js';
 import { diffusion, writeNifti } from '../../src/formats/nifti/nifti.fixture.js';
 import { writeZip, type ZipFixtureEntry } from '../../src/formats/zip/zip.fixture.js';
 import type { Random } from './random.js';
@@ -52,6 +54,38 @@ export const ZIP: readonly Buffer[] = [
   writeZip(study.map((entry) => ({ ...entry, descriptor: 'zip64' }))),
   writeZip(set),
 ];
+
+/** Of each kind of document one or more, the archive behind it too where it would be another file as well. */
+export const DOCUMENTS: readonly (readonly [DocumentKind, Buffer])[] = (
+  [
+    ['json', '{"findings":[{"label":"nodule","p":0.93,"box":[1,-2.5e3,0]}],"note":null}'],
+    ['xml', '<?xml version="1.0"?><r a="1"><!-- c --><x>&lt;&#x41;</x><![CDATA[<]]></r>'],
+    ['sr', document.reportObject()],
+    ['pdf', document.pdf()],
+    ['clinical-pdf', document.pdf()],
+    ['clinical-pdf', document.archiveBehind(document.pdf(), '%%EOF')],
+    ['png', document.png()],
+    ['clinical-png', document.png(document.pngChunk('tEXt', Buffer.from('a\0b')))],
+    ['jpeg', document.jpeg()],
+    ['jpeg', document.archiveBehind(document.jpeg())],
+    ['tiff', document.tiff()],
+    ['tiff', document.tiff({ bigEndian: true, directory: 'first' })],
+    ['tiff', document.tiff({ big: true })],
+    ['webp', document.webp()],
+    ['webp', document.webp(document.webpChunk('VP8X', Buffer.alloc(10)), document.webpPixels)],
+    ['svg', document.svg('<g><path d="M0 0"/></g>', document.SVG_DOCTYPE)],
+    ['txt', 'Grüße\n'],
+    ['csv', document.CSV],
+    ['csv', Buffer.from(`\ufeff${document.CSV}`, 'utf16le')],
+    ['clinical-txt', 'Kein Befund.\r\n'],
+    ['doc', document.compoundFile()],
+    ['doc', document.compoundFile({ version: 4 })],
+    ['doc', document.rtf()],
+    ['mp4', document.mp4()],
+    ['mp4', document.quickTime()],
+    ['heic', document.heic()],
+  ] satisfies [DocumentKind, string | Uint8Array][]
+).map(([kind, content]) => [kind, Buffer.from(content as string)]);
 
 /** An archive whose records are in order, or lie in one field, and whose entries are what `content` makes of them. */
 export function composedZip(random: Random, content: (bytes: Buffer) => Buffer): Buffer {

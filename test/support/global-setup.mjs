@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startPostgres } from '../../dist/platform/embedded/postgres.js';
 import { prepareDatabase } from '../../dist/commands/migrate.command.js';
+import { QUEUES } from '../../dist/platform/queue/queues.js';
 
 const TEMPLATE = 'scandock_template';
 
@@ -20,7 +21,7 @@ export default async function setUp() {
   await prepareDatabase({
     adminUrl: server.adminUrl(TEMPLATE),
     passwords: { app: 'app-test-password', worker: 'worker-test-password' },
-    queues: ['uploads'],
+    queues: QUEUES,
   });
   process.env.TEST_ADMIN_URL = server.adminUrl('postgres'); // inherited by the workers
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';

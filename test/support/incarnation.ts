@@ -1,6 +1,7 @@
 import type { ModuleRef } from '@nestjs/core';
 import { AuditService } from '../../src/modules/audit/audit.service.js';
 import { OutboxService } from '../../src/modules/events/outbox.service.js';
+import { FileCompletion } from '../../src/modules/inspect/worker/file-completion.js';
 import { OverlaysService } from '../../src/modules/metadata/overlays.service.js';
 import { SubmissionCloser } from '../../src/modules/studies/submission.closer.js';
 import { StudyRegistrar } from '../../src/modules/studies/study.registrar.js';
@@ -17,6 +18,7 @@ import { Clock } from '../../src/platform/clock/clock.js';
 import type { ConfigValues } from '../../src/platform/config/config.schema.js';
 import type { DatabaseService, Transaction } from '../../src/platform/database/database.service.js';
 import type { SqlTransaction } from '../../src/platform/database/sql-transaction.js';
+import type { Chore } from '../../src/platform/queue/chore.js';
 import { Enqueuer } from '../../src/platform/queue/enqueuer.js';
 import type { JobDefinition } from '../../src/platform/queue/job.js';
 import type { ObjectFacts, StorageService } from '../../src/platform/storage/storage.service.js';
@@ -71,21 +73,33 @@ export class Incarnation {
   readonly reconciler: Reconciler;
   readonly landing: LandingService;
   readonly purge: PurgeService;
+  /** What modules have the reconciler do; a kind of life that knows any adds it. */
+  protected readonly chores: Chore[] = [];
+  protected readonly database: DatabaseService;
+  protected readonly enqueuer: Enqueuer;
 
   constructor(
     private readonly world: Outside,
     clock: Clock,
     private readonly fault?: Fault,
   ) {
-    const database = this.mortalDatabase();
+    const database = (this.database = this.mortalDatabase());
     const storage = this.mortalStorage();
-    const enqueuer = this.enqueuer();
+    const enqueuer = (this.enqueuer = this.mortalEnqueuer());
     const audit = new AuditService(database, clock);
     const outbox = new OutboxService(clock);
     const closer = new SubmissionCloser(database, outbox, audit, clock);
     const registrar = new StudyRegistrar(closer, outbox, clock);
     const overlays = new OverlaysService(clock);
-    this.settlement = new SettlementService(database, audit, outbox, overlays, registrar, [], clock);
+    this.settlement = new SettlementService(
+      database,
+      audit,
+      outbox,
+      overlays,
+      registrar,
+      [new FileCompletion(clock)],
+      clock,
+    );
     const reader = new ContentReader(storage, new ArchiveReader(database, storage, clock));
     this.verifier = new VerifyService(database, storage, reader, this.settlement, clock);
     this.landing = new LandingService(storage, database, audit, enqueuer, clock);
@@ -97,6 +111,7 @@ export class Incarnation {
       sweep,
       this.purge,
       registrar,
+      this.chores,
       enqueuer,
       outbox,
       audit,
@@ -133,7 +148,7 @@ export class Incarnation {
     return this.died ? undefined : first;
   }
 
-  private async step<T>(name: string, act: () => PromiseLike<T>): Promise<T> {
+  protected async step<T>(name: string, act: () => PromiseLike<T>): Promise<T> {
     if (this.died) throw new Away('the process is dead');
     const fault = this.fault?.step === ++this.steps ? this.fault.kind : undefined;
     if (fault) this.struck = name;
@@ -189,13 +204,15 @@ export class Incarnation {
     } as unknown as StorageService;
   }
 
-  private enqueuer(): Enqueuer {
-    const { queued } = this;
+  protected enqueue<Payload>(_job: JobDefinition<Payload>, payloads: Payload[]): Promise<void> {
+    for (const payload of payloads as VerifyUploadPayload[]) this.queued.set(payload.uploadId, payload);
+    return Promise.resolve();
+  }
+
+  private mortalEnqueuer(): Enqueuer {
+    const enqueue = this.enqueue.bind(this);
     return new (class extends Enqueuer {
-      override enqueue<Payload>(_job: JobDefinition<Payload>, payloads: Payload[]): Promise<void> {
-        for (const payload of payloads as VerifyUploadPayload[]) queued.set(payload.uploadId, payload);
-        return Promise.resolve();
-      }
+      override enqueue = enqueue;
     })(undefined as unknown as ModuleRef);
   }
 }

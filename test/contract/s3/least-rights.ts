@@ -53,7 +53,13 @@ export function describeLeastRights(gateway: () => Promise<CephGateway>): void {
         `arn:aws:s3:::${Bucket}`,
       );
       await owner.send(new PutBucketPolicyCommand({ Bucket, Policy }));
-      for (const Key of ['staging/o/there', 'objects/o/there', 'elsewhere/there'])
+      for (const Key of [
+        'staging/o/there',
+        'objects/o/there',
+        'exports/o/there',
+        'seals/there',
+        'elsewhere/there',
+      ])
         await owner.send(new PutObjectCommand({ Bucket, Key, Body: body }));
       const each = <T>(make: (who: Who) => T) =>
         Object.fromEntries(WHO.map((who) => [who, make(who)])) as Record<Who, T>;
@@ -105,15 +111,15 @@ export function describeLeastRights(gateway: () => Promise<CephGateway>): void {
         return status;
       };
 
-      it('signs PUTs to staging/ and GETs from objects/', async () => {
+      it('signs PUTs to staging/ and GETs from objects/ and exports/', async () => {
         expect(await put('staging/o/by-signer')).toBe(200);
-        expect((await send(await url(new GetObjectCommand({ Bucket, Key: 'objects/o/there' })))).status).toBe(
-          200,
-        );
+        for (const Key of ['objects/o/there', 'exports/o/there'])
+          expect((await send(await url(new GetObjectCommand({ Bucket, Key })))).status).toBe(200);
       });
 
       it.each<[string, string, (bucket: string) => object]>([
         ['PUT to objects/', 'PUT', (Bucket) => new PutObjectCommand({ Bucket, Key: 'objects/o/there' })],
+        ['PUT to exports/', 'PUT', (Bucket) => new PutObjectCommand({ Bucket, Key: 'exports/o/there' })],
         ['PUT elsewhere', 'PUT', (Bucket) => new PutObjectCommand({ Bucket, Key: 'elsewhere/new' })],
         ['GET from staging/', 'GET', (Bucket) => new GetObjectCommand({ Bucket, Key: 'staging/o/there' })],
         ['HEAD on staging/', 'HEAD', (Bucket) => new HeadObjectCommand({ Bucket, Key: 'staging/o/there' })],
@@ -149,16 +155,21 @@ export function describeLeastRights(gateway: () => Promise<CephGateway>): void {
       });
     });
 
-    it('the API sees what lies in staging/, and nothing more', async () => {
+    it('the API sees what lies in staging/ and seals/, and nothing more', async () => {
       const { api } = storages;
       expect((await api.head('staging/o/there'))?.size).toBe(body.length);
       expect(await api.head('staging/o/not-there')).toBeUndefined();
       const listed: string[] = [];
       for await (const page of api.list('staging/o/')) listed.push(...page.map(({ key }) => key));
       expect(listed).toContain('staging/o/there');
+      expect((await api.list('seals/').next()).value).toMatchObject([{ key: 'seals/there' }]);
+      expect((await api.head('seals/there'))?.size).toBe(body.length);
       await expect(api.ping()).resolves.toBeUndefined();
       for (const attempt of [
+        () => api.writeBytes('seals/api', body),
+        () => api.delete(['seals/there']),
         () => api.head('objects/o/there'),
+        () => api.head('exports/o/there'),
         () => api.read('objects/o/there'),
         () => api.list('objects/').next(),
         () => api.copy('staging/o/there', 'objects/o/api'),
@@ -167,6 +178,27 @@ export function describeLeastRights(gateway: () => Promise<CephGateway>): void {
         () => api.delete(['staging/o/there']),
       ])
         expect(await refusal(attempt())).toMatch(/^403 /);
+    });
+
+    it('the worker writes exports/ in parts, gives parts up, and removes no export', async () => {
+      const { worker } = storages;
+      const upload = await worker.beginMultipart('exports/o/parts');
+      await upload.add(body);
+      await upload.complete();
+      expect((await worker.head('exports/o/parts'))?.size).toBe(body.length);
+      const { started } = await worker.beginMultipart('exports/o/given-up');
+      await worker.abortMultipart(started);
+      await worker.abortMultipart(started);
+      expect(await worker.head('exports/o/given-up')).toBeUndefined();
+      expect(await worker.delete(['exports/o/parts'])).toEqual(new Set(['exports/o/parts']));
+    });
+
+    it('the worker writes seals/, and removes none', async () => {
+      const { worker } = storages;
+      await worker.writeBytes('seals/written', body);
+      expect((await worker.head('seals/written'))?.size).toBe(body.length);
+      expect(await worker.readRange('seals/not-there', 0, 10)).toBeUndefined();
+      expect(await worker.delete(['seals/written'])).toEqual(new Set(['seals/written']));
     });
 
     it('the worker moves staging/ to objects/, and reaches nothing else', async () => {

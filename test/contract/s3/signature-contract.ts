@@ -158,10 +158,20 @@ export function describeSignatures(capabilities: S3Capabilities, session: () => 
 
   describe('unsigned x-amz-* headers on a presigned PUT', () => {
     /** By the product's own signer, in the way the server needs it. */
-    const presign = async (key: string, size: number): Promise<string> => {
+    const presign = async (key: string, size: number, contentType?: string): Promise<string> => {
       const S3_SIGN_ABSENT_HEADERS = String(!capabilities.refusesUnsignedHeaders);
-      return (await storageOf(session(), { S3_SIGN_ABSENT_HEADERS }).presignPut(key, size, new Date())).url;
+      const storage = storageOf(session(), { S3_SIGN_ABSENT_HEADERS });
+      return (await storage.presignPut(key, size, new Date(), contentType)).url;
     };
+
+    it('are absent beside a signed content type: another one or none is refused', async () => {
+      const url = await presign('typed', body.length, 'image/png');
+      for (const headers of [{ 'content-type': 'image/jpeg' }, {}] as Record<string, string>[])
+        expect((await send(url, { method: 'PUT', headers, body })).code).toBe('SignatureDoesNotMatch');
+      expect(await exists('typed')).toBe(false);
+      const headers = { 'content-type': 'image/png' };
+      expect((await send(url, { method: 'PUT', headers, body })).status).toBe(200);
+    });
 
     it('leave a PUT without them alone', async () => {
       for (const headers of [type, {}] as Record<string, string>[])

@@ -61,6 +61,23 @@ export function describeStorage(session: () => Session): void {
         }
       });
 
+      it('an object in parts, which is not there before it is complete, and never when it was given up', async () => {
+        const upload = await open().beginMultipart('w/parts');
+        const first = Buffer.alloc(5 * MIB, 'a');
+        await upload.add(first);
+        await upload.add(Buffer.from('end'));
+        expect(await open().head('w/parts')).toBeUndefined();
+        await upload.complete();
+        const found = await open().readRange('w/parts', first.length - 1, first.length + 9);
+        expect([found!.size, await textOf(found!.bytes)]).toEqual([first.length + 3, 'aend']);
+        const given = await open().beginMultipart('w/given-up');
+        await given.add(Buffer.from('half'));
+        await open().abortMultipart(given.started);
+        await open().abortMultipart(given.started);
+        await expect(given.complete()).rejects.toBeInstanceOf(Error); // NoSuchUpload; Ceph RGW 16.2 calls it internal
+        expect(await open().head('w/given-up')).toBeUndefined();
+      });
+
       it.each<[string, () => AsyncGenerator<Uint8Array>, RegExp]>([
         ['a body that is too short', () => pieces('abc'), /ended after 3 of 5 bytes/],
         ['a body that is too long', () => pieces('abc', 'def'), /longer than its 5 bytes/],

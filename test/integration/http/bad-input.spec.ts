@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
+import { JWT_BEARER } from '../../../src/modules/auth/client-assertion.js';
 import { newId } from '../../../src/platform/database/id.js';
 import { basic, tokenFor } from '../../support/client.js';
 import { createExam, examBody } from '../../support/exam.js';
@@ -503,6 +504,32 @@ describe('credentials that are none', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe.each(['/oauth2/introspect', '/oauth2/revoke'])('%s refuses', (path) => {
+  it.each<[string, string | Uint8Array, number]>([
+    ['an empty body', '', 400],
+    ['bytes', Buffer.from([0xff, 0xfe, 0, 1]), 400],
+    ['prototype pollution', '__proto__[token]=x&constructor.prototype=1', 400],
+    ['a token of 5 kB', `token=${'a'.repeat(5_120)}`, 400],
+    ['an assertion of 5 kB', `token=a&client_assertion=${'a'.repeat(5_120)}`, 400],
+    ['a token given twice', 'token=a&token=b', 400],
+    ['half an assertion', 'token=a&client_assertion=a.b.c', 400],
+    ['an assertion that is none', `token=a&client_assertion=a.b.c&client_assertion_type=${JWT_BEARER}`, 401],
+    ['a thousand parameters', `${'a=1&'.repeat(1000)}token=a`, 401],
+    ['a broken percent sign', 'token=%zz', 401],
+    ['NUL', 'token=%00&client_id=%00&client_secret=%00', 401],
+    ['a body over the limit', `token=${'a'.repeat(9 * 1024)}`, 413],
+  ])('%s', async (_, body, status) => {
+    const answer = await send('POST', path, { anonymous: true, headers: FORM_TYPE, body });
+    expect(answer.status).toBe(status);
+    expectRefusal('oauth', answer);
+  });
+
+  it('what is no form', async () => {
+    for (const body of ['{', 'null', '{"token":"a"}', '['.repeat(50_000)])
+      expectRefusal('oauth', await send('POST', path, { anonymous: true, headers: JSON_TYPE, body }));
   });
 });
 

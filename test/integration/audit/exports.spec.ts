@@ -1,0 +1,377 @@
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { INestApplicationContext } from '@nestjs/common';
+import { XMLParser, XMLValidator } from 'fast-xml-parser';
+import { canonicalForm } from '../../../src/modules/audit/audit.canonical.js';
+import type { AuditRecord } from '../../../src/modules/audit/audit.events.js';
+import { verifyExport } from '../../../src/modules/audit/verification/export-verifier.js';
+import { readKeySet } from '../../../src/modules/audit/verification/key-set.js';
+import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
+import { parseCsv } from '../../support/csv.js';
+import { Client, eventually } from '../../support/client.js';
+import { findFaults, type Manifest, sealKeys } from '../../support/exported.js';
+import { createWorld, type Tenant, type World } from '../../support/world.js';
+
+jest.setTimeout(180_000);
+
+const EXPORTS = '/api/v1/audit/exports';
+
+let world: World;
+let worker: INestApplicationContext;
+let tenant: Tenant;
+let client: Client;
+
+beforeAll(async () => {
+  world = await createWorld({
+    AUDIT_SEAL_INTERVAL_MS: '86400000',
+    RECONCILE_INTERVAL_MS: '300',
+    RATE_LIMIT_PER_MINUTE: '100000',
+  });
+  worker = await world.startWorker();
+  tenant = await world.newTenant();
+  client = new Client(world.baseUrl, tenant.apiKey);
+}, 120_000);
+afterAll(() => world.close());
+
+const act = (who: Client, times: number) =>
+  Promise.all(Array.from({ length: times }, () => who.get('/api/v1/exams')));
+const seal = () => worker.get(SealerService, { strict: false }).seal();
+
+interface Fetched {
+  told: any;
+  file: Buffer;
+  manifestText: string;
+  manifest: Manifest;
+  faults: string[];
+}
+
+async function exported(by: Client, body: object): Promise<Fetched> {
+  const asked = await by.post(EXPORTS, body);
+  expect([asked.status, asked.body]).toEqual([202, { id: expect.any(String), state: 'queued' }]);
+  const { body: told } = await eventually(
+    () => by.get(`${EXPORTS}/${asked.body.id}`),
+    (answer) => ['done', 'failed'].includes(answer.body.state),
+    90_000,
+  );
+  expect(told).toMatchObject({ state: 'done', progress: 1, expires_in: 900 });
+  const fetched = async (url: string) => Buffer.from(await (await fetch(url)).arrayBuffer());
+  const file = await fetched(told.download_url);
+  const manifestText = (await fetched(told.manifest_url)).toString();
+  return { told, file, manifestText, ...findFaults(file, manifestText, await sealKeys(world)) };
+}
+
+/** What is sealed of an organization, in the order of its positions. */
+async function ledgerOf({ organizationId }: Tenant): Promise<(AuditRecord & { position: number })[]> {
+  const { rows } = await world.admin.query(
+    `SELECT (t.first_position + n.place - 1)::int AS position, e.id, e.occurred_at AS "occurredAt", e.organization_id AS "organizationId",
+            e.actor_kind AS "actorKind", e.actor_id AS "actorId", e.actor_label AS "actorLabel", e.action, e.outcome,
+            e.resource_type AS "resourceType", e.resource_id AS "resourceId", e.patient_ref AS "patientRef",
+            e.study_ref AS "studyRef", e.request_id AS "requestId", e.trace_id AS "traceId", e.ip, e.user_agent AS "userAgent",
+            e.scopes, e.detail
+     FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_ids) WITH ORDINALITY AS n(id, place) JOIN audit_event e USING (id)
+     WHERE t.organization_id = $1 ORDER BY 1`,
+    [organizationId],
+  );
+  return rows;
+}
+
+describe('an export', () => {
+  it('as NDJSON is the canonical forms of all that is sealed, and proves it', async () => {
+    await act(client, 30);
+    await seal();
+    await act(client, 20);
+    await seal();
+    const { told, file, manifest, faults } = await exported(client, { format: 'ndjson' });
+    const ledger = await ledgerOf(tenant);
+    expect(file.toString()).toBe(ledger.map((event) => `${canonicalForm(event)}\n`).join(''));
+    expect(faults).toEqual([]);
+    expect(manifest.statement).toMatchObject({
+      id: told.id,
+      organization: tenant.organizationId,
+      format: 'ndjson',
+      from: null,
+      to: null,
+      filters: {},
+      complete: true,
+      rows: ledger.length,
+      first: 1,
+      last: ledger.length,
+    });
+    expect(told).toMatchObject({ rows: ledger.length, bytes: file.length, complete: true });
+  });
+
+  it('as CSV has a line an event, with each of its values', async () => {
+    await seal();
+    const { file, faults } = await exported(client, { format: 'csv' });
+    expect(faults).toEqual([]);
+    const [head, ...lines] = parseCsv(file.toString());
+    const ledger = await ledgerOf(tenant);
+    expect(lines).toHaveLength(ledger.length);
+    for (const [index, line] of lines.entries()) {
+      const told = Object.fromEntries(head!.map((name, at) => [name, line[at]]));
+      const event = ledger[index]!;
+      expect(told).toMatchObject({
+        position: String(event.position),
+        id: event.id,
+        time: event.occurredAt.toISOString(),
+        action: event.action,
+        actor_id: event.actorId ?? '',
+        scopes: event.scopes.join(' '),
+      });
+      expect(JSON.parse(told.detail!)).toEqual(event.detail);
+    }
+  });
+
+  it('as FHIR is one Bundle of AuditEvents', async () => {
+    const { file, faults } = await exported(client, { format: 'fhir' });
+    expect(faults).toEqual([]);
+    const bundle = JSON.parse(file.toString());
+    const ledger = await ledgerOf(tenant);
+    expect([bundle.resourceType, bundle.type]).toEqual(['Bundle', 'collection']);
+    expect(bundle.entry.map(({ resource }: any) => [resource.resourceType, resource.id])).toEqual(
+      ledger.map(({ id }) => ['AuditEvent', id]),
+    );
+  });
+
+  it('as DICOM is one XML document of audit messages', async () => {
+    const { file, faults } = await exported(client, { format: 'dicom' });
+    expect(faults).toEqual([]);
+    expect(XMLValidator.validate(file.toString())).toBe(true);
+    const document = new XMLParser({ ignoreAttributes: false }).parse(file.toString());
+    const messages = document.AuditMessages.AuditMessage as any[];
+    const ledger = await ledgerOf(tenant);
+    expect(messages.map(({ EventIdentification }) => EventIdentification['@_EventDateTime'])).toEqual(
+      ledger.map(({ occurredAt }) => occurredAt.toISOString()),
+    );
+  });
+});
+
+describe('an export of a part', () => {
+  it('by a filter holds what matches, and proves each of them', async () => {
+    await new Client(world.baseUrl, tenant.apiKey).get('/api/v1/exams/01a22989-22be-7224-98ad-69a9560b654f');
+    await act(client, 3);
+    await seal();
+    const filters = { action: 'exams:read', outcome: 'failure' };
+    const { file, told, manifest, faults } = await exported(client, { format: 'ndjson', filters });
+    expect(faults).toEqual([]);
+    const wanted = (await ledgerOf(tenant)).filter(
+      ({ action, outcome }) => action === 'exams:read' && outcome === 'failure',
+    );
+    expect(wanted.length).toBeGreaterThan(0);
+    expect(file.toString()).toBe(wanted.map((event) => `${canonicalForm(event)}\n`).join(''));
+    expect(told).toMatchObject({ complete: false, filters });
+    expect(manifest.statement).toMatchObject({ complete: false, filters, rows: wanted.length });
+  });
+
+  it('that matches nothing is an empty file that says so', async () => {
+    for (const format of ['ndjson', 'csv', 'fhir', 'dicom']) {
+      const { manifest, faults, file } = await exported(client, { format, filters: { actor_id: 'nobody' } });
+      expect([format, faults]).toEqual([format, []]);
+      expect(manifest.statement).toMatchObject({ rows: 0, first: null, last: null });
+      if (format === 'ndjson') expect(file).toHaveLength(0);
+      if (format === 'fhir')
+        expect(JSON.parse(file.toString())).toEqual({ resourceType: 'Bundle', type: 'collection' });
+    }
+  });
+
+  it('by an interval holds what happened from its beginning and before its end', async () => {
+    const ledger = await ledgerOf(tenant);
+    const [from, to] = [ledger[10]!.occurredAt, ledger.at(-10)!.occurredAt];
+    const { file, manifest, faults } = await exported(client, { format: 'ndjson', from, to });
+    expect(faults).toEqual([]);
+    const wanted = ledger.filter(({ occurredAt }) => occurredAt >= from && occurredAt < to);
+    expect(file.toString()).toBe(wanted.map((event) => `${canonicalForm(event)}\n`).join(''));
+    expect(manifest.statement).toMatchObject({ complete: true, rows: wanted.length });
+  });
+});
+
+describe('the fast canonical form', () => {
+  it('is the canonical form of events with whatever text Postgres can keep', async () => {
+    const other = await world.newTenant();
+    const texts = [
+      '',
+      '"\\/\b\f\n\r\t',
+      '\u0001\u001f\u007f\u0080\u2028\ufeff',
+      'é ß 漢字 😀 \u{10ffff}',
+      "=1+1, it's",
+      '%s $1',
+    ];
+    const details = [
+      {},
+      { b: 1, a: 2, aa: 3, A: [] },
+      { '\ue000': 1, '😀': 2, z: { y: null, x: [1, { w: false, v: '"' }] } },
+      { n: [0, -1, 1e15, 123456789012], ['__proto__']: 1, '': '' },
+      ...texts.map((text) => ({ [text]: text })),
+    ];
+    for (const [index, detail] of details.entries())
+      await world.admin.query(
+        `INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, actor_label, action, outcome, resource_type,
+           resource_id, patient_ref, study_ref, request_id, trace_id, ip, user_agent, scopes, detail)
+         VALUES (gen_random_uuid(), $2, $1, $3, $3, $3, $3, $3, $4, $4, $3, $4, $3, $4, $3, $4, $5, $6)`,
+        [
+          other.organizationId,
+          new Date(Date.now() - 1000 * index),
+          texts[index % texts.length],
+          index % 2 ? null : texts[(index + 1) % texts.length],
+          index % 3 ? [texts[index % texts.length], 'b'] : [],
+          JSON.stringify(detail),
+        ],
+      );
+    await seal();
+    const { file, faults } = await exported(new Client(world.baseUrl, other.apiKey), { format: 'ndjson' });
+    expect(faults).toEqual([]);
+    const ledger = await ledgerOf(other);
+    expect(ledger.length).toBeGreaterThanOrEqual(details.length);
+    expect(file.toString().split('\n').slice(0, -1)).toEqual(ledger.map(canonicalForm));
+  });
+});
+
+describe('who asks', () => {
+  const refused = async (body: object, by = client) => {
+    const answer = await by.post(EXPORTS, body);
+    return [answer.status, answer.body.code];
+  };
+
+  it('for what there is not is told what is wrong', async () => {
+    const [now, later] = [new Date().toISOString(), new Date(Date.now() + 60_000).toISOString()];
+    for (const body of [
+      {},
+      { format: 'pdf' },
+      { format: 'csv', from: now, to: now },
+      { format: 'csv', from: now, to: '2020-01-01T00:00:00Z' },
+      { format: 'csv', from: later },
+      { format: 'csv', to: later },
+      { format: 'csv', from: 'yesterday' },
+      { format: 'csv', filters: { colour: 'red' } },
+      { format: 'csv', filters: { outcome: 'perhaps' } },
+    ])
+      expect([body, await refused(body)]).toEqual([body, [400, 'validation_error']]);
+  });
+
+  it('needs the scope, and asks for one’s own', async () => {
+    const reader = await world.organizations.createApiKey({
+      organizationId: tenant.organizationId,
+      name: 'reader',
+      role: 'owner',
+      scopes: ['audit:read'],
+    });
+    const [{ status }, listed] = [
+      await new Client(world.baseUrl, reader).post(EXPORTS, { format: 'csv' }),
+      await client.get(EXPORTS),
+    ];
+    expect(status).toBe(403);
+    const other = new Client(world.baseUrl, (await world.newTenant()).apiKey);
+    expect((await other.get(`${EXPORTS}/${listed.body.items[0].id}`)).status).toBe(404);
+    expect((await other.get(EXPORTS)).body.items).toEqual([]);
+    expect(listed.body.items[0]).not.toHaveProperty('download_url');
+  });
+
+  it('twice with one key gets one, and a fourth at a time none', async () => {
+    const other = await world.newTenant(); // nothing of it is sealed: its exports wait
+    const by = new Client(world.baseUrl, other.apiKey);
+    const ask = (key: string) => by.post(EXPORTS, { format: 'csv' }, { 'idempotency-key': key });
+    const [first, again] = [await ask('a'), await ask('a')];
+    expect(again.body.id).toBe(first.body.id);
+    await Promise.all([ask('b'), ask('c')]);
+    expect(await refused({ format: 'csv' }, by)).toEqual([409, 'too_many_exports']);
+  });
+
+  it('gets URLs of fifteen minutes that save a file by its interval', async () => {
+    const { told } = await exported(client, { format: 'ndjson', to: '2026-01-02T03:04:05.006Z' });
+    for (const [url, name] of [
+      [told.download_url, 'audit-start-20260102T030405Z.ndjson'],
+      [told.manifest_url, 'audit-start-20260102T030405Z.manifest.ndjson'],
+    ]) {
+      const query = new URL(url).searchParams;
+      expect(query.get('X-Amz-Expires')).toBe('900');
+      expect((await fetch(url)).headers.get('content-disposition')).toBe(`attachment; filename="${name}"`);
+    }
+  });
+});
+
+describe('an export that was taken home', () => {
+  it.each([{}, { action: 'exams:list' }])(
+    '%j names the first event that is not as it was sealed',
+    async (filters) => {
+      const { file, manifestText, told } = await exported(client, { format: 'ndjson', filters });
+      const { keys } = (await client.get('/api/v1/audit/keys')).body;
+      const trusted = await readKeySet(JSON.stringify({ keys }));
+      const verify = (lines: string[]) =>
+        verifyExport(
+          {
+            events: Readable.from([Buffer.from(lines.join(''))]),
+            manifest: Readable.from([Buffer.from(manifestText)]),
+          },
+          trusted,
+        );
+      const lines = file.toString().split(/(?<=\n)/);
+      expect(lines.length).toBeGreaterThan(20);
+      expect(await verify(lines)).toMatchObject({ valid: true, events: told.rows });
+
+      const at = 13;
+      const { id } = JSON.parse(lines[at]!);
+      const position = (await ledgerOf(tenant)).find((event) => event.id === id)!.position;
+      const altered = lines[at]!.replace('"success"', '"failure"');
+      expect(altered).not.toBe(lines[at]);
+      for (const [code, forged] of [
+        ['altered', lines.with(at, altered)],
+        ['removed', lines.toSpliced(at, 1)],
+        ['added', lines.toSpliced(at, 0, altered)],
+        ['reordered', lines.with(at, lines[at + 1]!).with(at + 1, lines[at]!)],
+        ['truncated', lines.slice(0, at)],
+      ] as const)
+        expect(await verify(forged)).toMatchObject({
+          valid: false,
+          first_bad: { seq: position, why: expect.stringMatching(new RegExp(`^${code}:`)) },
+        });
+    },
+  );
+});
+
+describe('the ledger', () => {
+  const eventsAbout = async (id: string) =>
+    (
+      await world.admin.query(
+        'SELECT action, outcome, actor_kind, detail FROM audit_event WHERE resource_id = $1 ORDER BY occurred_at, id',
+        [id],
+      )
+    ).rows;
+
+  it('has who asked, who was given URLs, and how it ended; and no value of a filter', async () => {
+    const filters = { actor_id: 'somebody-secret' };
+    const { told } = await exported(client, { format: 'csv', filters });
+    const events = await eventsAbout(told.id);
+    expect(events[0]).toMatchObject({
+      action: 'audit:create-export',
+      detail: { format: 'csv', interval: [], filters: ['actor_id'], replayed: false },
+    });
+    expect(events.find(({ action }) => action === 'audit:export-finished')).toMatchObject({
+      outcome: 'success',
+      actor_kind: 'system',
+      detail: { export: told.id, format: 'csv', rows: 0, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+    expect(events.at(-1)).toMatchObject({ action: 'audit:read-export', outcome: 'success' });
+    expect(JSON.stringify(events)).not.toContain('somebody-secret');
+  });
+
+  it('that has lost a sealed event is not exported as if it had not', async () => {
+    const other = await world.newTenant();
+    const by = new Client(world.baseUrl, other.apiKey);
+    await act(by, 5);
+    await seal();
+    const [, , third] = await ledgerOf(other);
+    await world.admin.query('SET session_replication_role = replica');
+    await world.admin.query('DELETE FROM audit_event WHERE id = $1', [third!.id]);
+    await world.admin.query('RESET session_replication_role');
+    const { id } = (await by.post(EXPORTS, { format: 'csv', filters: { action: 'exams:list' } })).body;
+    const { body } = await eventually(
+      () => by.get(`${EXPORTS}/${id}`),
+      (answer) => answer.body.state === 'failed',
+    );
+    expect(body).toMatchObject({ failure: 'ledger_damaged', first_bad: { seq: 3 } });
+    expect((await eventsAbout(id)).find(({ action }) => action === 'audit:export-finished')).toMatchObject({
+      outcome: 'failure',
+      detail: { code: 'ledger_damaged', first_bad: 3 },
+    });
+  });
+});

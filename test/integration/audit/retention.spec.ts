@@ -1,0 +1,279 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { INestApplicationContext } from '@nestjs/common';
+import { LedgerOwner } from '../../../src/modules/audit/retention/ledger-owner.js';
+import { monthNamed } from '../../../src/modules/audit/retention/month.js';
+import type { Outcome } from '../../../src/modules/audit/retention/retirement.service.js';
+import { retiredMonths } from '../../../src/modules/audit/retired.rows.js';
+import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
+import { asRetirementOperator } from '../../../src/operator.js';
+import { DatabaseService } from '../../../src/platform/database/database.service.js';
+import { asOwner } from '../../../src/platform/database/owner-connection.js';
+import { StorageService } from '../../../src/platform/storage/storage.service.js';
+import { Client, eventually } from '../../support/client.js';
+import { plantEvents } from '../../support/past-events.js';
+import { createWorld, type Tenant, type World } from '../../support/world.js';
+
+jest.setTimeout(300_000);
+
+const HOLDS = '/api/v1/audit/holds';
+const MAY = monthNamed('2019-05')!;
+
+let world: World;
+let worker: INestApplicationContext;
+let tenant: Tenant;
+let other: Tenant;
+let client: Client;
+let adminUrl: string;
+
+beforeAll(async () => {
+  world = await createWorld({
+    AUDIT_SEAL_INTERVAL_MS: '86400000',
+    RECONCILE_INTERVAL_MS: '500',
+    RATE_LIMIT_PER_MINUTE: '100000',
+  });
+  [tenant, other] = [await world.newTenant(), await world.newTenant()];
+  client = new Client(world.baseUrl, tenant.apiKey);
+  const url = new URL(process.env.TEST_ADMIN_URL!);
+  url.pathname = new URL(world.environment.DATABASE_URL!).pathname;
+  adminUrl = url.toString();
+  await asOwner(adminUrl, (owner) => owner.query(`SELECT audit_ensure_partitions('2019-05-01', 1)`));
+  worker = await world.startWorker();
+}, 300_000);
+afterAll(() => world.close());
+
+const seal = () => worker.get(SealerService, { strict: false }).seal();
+const times = (count: number) =>
+  Array.from({ length: count }, (_, at) => new Date(MAY.from.getTime() + at * 3_600_000).toISOString());
+
+const retire = (options: { requestExports?: boolean; month?: string } = {}): Promise<Outcome> =>
+  asRetirementOperator(world.workerConfig, (retirement) =>
+    asOwner(adminUrl, (owner) =>
+      retirement.retire(new LedgerOwner(owner), monthNamed(options.month ?? MAY.name)!, {
+        requestExports: options.requestExports ?? false,
+      }),
+    ),
+  );
+const drop = (): Promise<Outcome> =>
+  asRetirementOperator(world.workerConfig, (retirement) =>
+    asOwner(adminUrl, (owner) => retirement.drop(new LedgerOwner(owner), MAY, {})),
+  );
+const refusal = (doing: Promise<unknown>): Promise<string> =>
+  doing.then(
+    (done) => `done: ${JSON.stringify(done)}`,
+    (error: Error) => `${error.name}: ${error.message}`,
+  );
+/** All that a refusal leaves as it was. */
+const state = async () =>
+  (
+    await world.admin.query(
+      `SELECT (SELECT relispartition FROM pg_class WHERE relname = 'audit_event_2019_05') AS attached,
+              (SELECT count(*)::int FROM audit_retired) AS retired,
+              (SELECT count(*)::int FROM audit_event WHERE action = 'audit:retired') AS told`,
+    )
+  ).rows[0] as object;
+const UNTOUCHED = { attached: true, retired: 0, told: 0 };
+const eventsOfMonth = async (path = `/api/v1/audit/verify`) =>
+  (await client.post(path, { from: MAY.from.toISOString(), to: MAY.to.toISOString() })).body;
+
+describe('a month', () => {
+  it('stays while it is too young, has no partition, is not sealed, or has no export', async () => {
+    const now = new Date().toISOString().slice(0, 7);
+    expect(await refusal(retire({ month: now }))).toMatch(/^RetirementRefused: .*72 months/);
+    expect(await refusal(retire({ month: '2018-01' }))).toMatch(/no partition of 2018-01/);
+    await plantEvents(world.admin, tenant.organizationId, times(30));
+    await plantEvents(world.admin, other.organizationId, times(5));
+    expect(await refusal(retire())).toMatch(/not sealed yet:\n(.*\n)?.*/);
+    await seal();
+    const missing = await refusal(retire());
+    expect(missing).toContain('--request-exports');
+    for (const { organizationId } of [tenant, other]) expect(missing).toContain(organizationId);
+    expect(await state()).toEqual(UNTOUCHED);
+  });
+
+  it('stays while an export lies in the bucket that is not what was made', async () => {
+    const outcome = await retire({ requestExports: true });
+    expect(outcome).toMatchObject({ state: 'waiting', requested: [{}, {}] });
+    await eventually(
+      async () => (await world.admin.query(`SELECT 1 FROM audit_export WHERE state = 'done'`)).rows.length,
+      (done) => done === 2,
+      200_000,
+    );
+    const storage = worker.get(StorageService, { strict: false });
+    const { requested } = outcome as Extract<Outcome, { state: 'waiting' }>;
+    const { organization, export: id } = requested.find(
+      (each) => each.organization === tenant.organizationId,
+    )!;
+    const key = `exports/${organization}/audit/${id}.ndjson`;
+    const bytes = Buffer.concat(await collect((await storage.read(key))!.bytes));
+    for (const [forged, why] of [
+      [Buffer.from(bytes.toString().replace('"count":1', '"count":2')), 'does not verify'],
+      [bytes.subarray(0, bytes.indexOf('\n') + 1), 'does not verify'],
+    ] as const) {
+      await storage.writeBytes(key, forged);
+      expect(await refusal(retire())).toContain(why);
+    }
+    await storage.delete([key]);
+    expect(await refusal(retire())).toContain('the bucket has no');
+    await storage.writeBytes(key, bytes);
+    expect(await state()).toEqual(UNTOUCHED);
+  });
+
+  it('stays under a hold that touches it, of any organization in it, placed in between as well', async () => {
+    const elsewhere = await client.post(HOLDS, { reference: 'M-0', from: MAY.to.toISOString() });
+    expect(elsewhere.status).toBe(201);
+    const held = new Client(world.baseUrl, other.apiKey);
+    const { id } = (await held.post(HOLDS, { reference: 'M-1', to: '2019-05-02T00:00:00Z' })).body;
+    expect(await refusal(retire())).toMatch(new RegExp(`hold keeps 2019-05:\n +${other.organizationId}`));
+    // After all was looked at: the function itself refuses, whoever calls it and whatever they say.
+    const exports = await exportsOfMonth();
+    const calling = asOwner(adminUrl, (owner) => new LedgerOwner(owner).retire(MAY, exports, new Date()));
+    expect(await refusal(calling)).toContain('A legal hold keeps that month');
+    await held.post(`${HOLDS}/${id}/release`);
+    expect(await state()).toEqual(UNTOUCHED);
+  });
+
+  it('stays, for the owner of the tables too, without exports of exactly its events', async () => {
+    const exports = await exportsOfMonth();
+    for (const given of [[], exports.slice(1), exports.map((each) => ({ ...each, events: each.events - 1 }))])
+      expect(
+        await refusal(asOwner(adminUrl, (owner) => new LedgerOwner(owner).retire(MAY, given, new Date()))),
+      ).toContain('No verified export');
+    expect(await state()).toEqual(UNTOUCHED);
+  });
+
+  it('is all there or all gone when the operator dies on the way', async () => {
+    const exports = await exportsOfMonth();
+    await asOwner(adminUrl, async (owner) => {
+      await owner.query('BEGIN');
+      await new LedgerOwner(owner).retire(MAY, exports, new Date());
+      await owner.query('ROLLBACK'); // as the server does for a connection that is lost
+    });
+    expect(await state()).toEqual(UNTOUCHED);
+  });
+
+  it('leaves the ledger with its exports, its record and its event, once', async () => {
+    const before = await eventsOfMonth();
+    expect(before).toMatchObject({ valid: true, events: 30, retired: 0 });
+    expect(await retire()).toEqual({ state: 'retired', month: '2019-05', organizations: 2, events: 35 });
+    expect(await retire()).toEqual({ state: 'retired', month: '2019-05', organizations: 2, events: 35 });
+    expect(await state()).toEqual({ attached: false, retired: 2, told: 2 });
+    const { rows } = await world.admin.query(
+      `SELECT e.actor_id, e.resource_id = r.export_id::text AS same, e.detail, r.events::int,
+              (r.last_position - r.first_position + 1)::int AS positions
+       FROM audit_retired r JOIN audit_event e USING (organization_id)
+       WHERE r.organization_id = $1 AND e.action = 'audit:retired'`,
+      [tenant.organizationId],
+    );
+    expect(rows).toMatchObject([
+      {
+        actor_id: 'operator',
+        same: true,
+        detail: { month: '2019-05', events: 30 },
+        events: 30,
+        positions: 30,
+      },
+    ]);
+  });
+
+  it('counts as retired in a verification, not as removed; a record without its event hides nothing', async () => {
+    await seal();
+    expect(await eventsOfMonth()).toMatchObject({ valid: true, events: 0, retired: 30 });
+    const database = worker.get(DatabaseService, { strict: false });
+    const months = () =>
+      database.withOrganizationSql(tenant.organizationId, (tx) => retiredMonths(tx, tenant.organizationId));
+    expect(await months()).toMatchObject([{ from: MAY.from, to: MAY.to, events: 30 }]);
+    await world.admin.query(
+      `INSERT INTO audit_retired
+       SELECT organization_id, forged.month, export_id, export_key, manifest_key, manifest_sha256, 1, 1, 1, forged.at
+       FROM audit_retired, (VALUES (date '2019-06-01', now()), ('2019-07-01', '2019-06-15')) AS forged(month, at)
+       WHERE organization_id = $1`, // the second as if its event had gone with the first
+      [tenant.organizationId],
+    );
+    expect(await months()).toHaveLength(1);
+  });
+
+  it('is missing from reports, which say so', async () => {
+    const opened = await client.post('/api/v1/admin/cases', { patient: { email: 'jane@patients.example' } });
+    for (const report of ['access', 'disclosures']) {
+      const asked = await client.post(`/api/v1/audit/reports/${report}`, {
+        type: 'case',
+        id: opened.body.id,
+      });
+      expect(asked).toMatchObject({ status: 200, body: { complete_since: MAY.to.toISOString() } });
+    }
+  });
+
+  it('is not exported any more, in part either', async () => {
+    const asked = (body: object) => client.post('/api/v1/audit/exports', { format: 'ndjson', ...body });
+    for (const body of [{}, { to: '2019-05-02T00:00:00Z' }, { from: '2019-05-31T00:00:00Z' }])
+      expect(await asked(body)).toMatchObject({ status: 409, body: { code: 'month_retired' } });
+    expect((await asked({ from: MAY.to.toISOString() })).status).toBe(202);
+  });
+
+  it('leaves a table that nobody of the application sees, and nobody changes', async () => {
+    for (const role of ['scandock_app', 'scandock_worker']) {
+      const connection = await world.admin.connect();
+      await connection.query(`SET ROLE ${role}`);
+      await expect(connection.query('SELECT 1 FROM audit_event_2019_05')).rejects.toMatchObject({
+        code: '42501',
+      });
+      await connection.query('RESET ROLE');
+      connection.release();
+    }
+    for (const sql of [
+      `UPDATE audit_event_2019_05 SET action = 'x'`,
+      'DELETE FROM audit_event_2019_05',
+      'TRUNCATE audit_event_2019_05',
+      'INSERT INTO audit_event_2019_05 SELECT * FROM audit_event_2019_05',
+    ])
+      await expect(world.admin.query(sql)).rejects.toMatchObject({ code: '42501' });
+    const { rows } = await world.admin.query(
+      `SELECT relrowsecurity AND relforcerowsecurity AS held FROM pg_class WHERE relname = 'audit_event_2019_05'`,
+    );
+    expect(rows).toEqual([{ held: true }]);
+  });
+
+  it('is dropped by a second step, when no hold is on it and every export is still good', async () => {
+    const { id } = (await client.post(HOLDS, { reference: 'M-2' })).body;
+    expect(await refusal(drop())).toContain('A legal hold keeps 2019-05');
+    await client.post(`${HOLDS}/${id}/release`);
+    const { exportKey } = (await exportsOfRetired())[0]!;
+    const storage = worker.get(StorageService, { strict: false });
+    const bytes = Buffer.concat(await collect((await storage.read(exportKey))!.bytes));
+    await storage.delete([exportKey]);
+    expect(await refusal(drop())).toContain('the bucket has no');
+    await storage.writeBytes(exportKey, bytes);
+    expect(await drop()).toEqual({ state: 'dropped', month: '2019-05', organizations: 2, events: 35 });
+    expect(await refusal(drop())).toContain('2019-05 has no table');
+    expect(await retire()).toMatchObject({ state: 'retired', events: 35 });
+    await seal();
+    expect(await eventsOfMonth()).toMatchObject({ valid: true, retired: 30 });
+    const { rows } = await world.admin.query(
+      `SELECT count(*)::int AS told FROM audit_event WHERE action = 'audit:dropped'`,
+    );
+    expect(rows).toEqual([{ told: 2 }]);
+  });
+});
+
+const exportsOfRetired = () => asOwner(adminUrl, (owner) => new LedgerOwner(owner).keptOf(MAY));
+
+async function exportsOfMonth() {
+  const { rows } = await world.admin.query<{ organization_id: string; id: string; manifest_sha256: Buffer }>(
+    `SELECT organization_id, id, manifest_sha256 FROM audit_export WHERE state = 'done' AND requested_by_kind = 'system'
+     ORDER BY organization_id`,
+  );
+  return rows.map(({ organization_id, id, manifest_sha256 }) => ({
+    organizationId: organization_id,
+    exportId: id,
+    exportKey: `exports/${organization_id}/audit/${id}.ndjson`,
+    manifestKey: `exports/${organization_id}/audit/${id}.manifest.ndjson`,
+    manifestSha256: manifest_sha256,
+    events: organization_id === tenant.organizationId ? 30 : 5,
+  }));
+}
+
+async function collect(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return chunks;
+}

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
+import { Client } from '../../support/client.js';
+import { plantEvents } from '../../support/past-events.js';
+import { createWorld, type Tenant, type World } from '../../support/world.js';
+
+jest.setTimeout(120_000);
+
+const VERIFY = '/api/v1/audit/verify';
+const day = (number: number) => `2026-03-0${number}T00:00:00.000Z`;
+
+let world: World;
+let tenant: Tenant;
+let client: Client;
+
+beforeAll(async () => {
+  world = await createWorld({ AUDIT_SEAL_INTERVAL_MS: '86400000', RECONCILE_INTERVAL_MS: '86400000' });
+  const sealer = (await world.startWorker()).get(SealerService, { strict: false });
+  tenant = await world.newTenant();
+  client = new Client(world.baseUrl, tenant.apiKey);
+  // A seal a day, three events in each; those of the last wait for theirs.
+  for (let number = 1; number <= 4; number++) {
+    const hours = ['01', '02', '03'].map((hour) => `2026-03-0${number}T${hour}:00:00.000Z`);
+    await plantEvents(world.admin, tenant.organizationId, hours);
+    if (number < 4) await sealer.seal();
+  }
+});
+afterAll(() => world.close());
+
+describe('a stretch of the ledger', () => {
+  it.each([
+    [{ from: day(1), to: day(2) }, 3, 0],
+    [{ from: day(2), to: '2026-03-03T02:00:00.000Z' }, 4, 0],
+    [{ from: '2026-03-01T02:00:00.000Z', to: '2026-03-01T03:00:00.000Z' }, 1, 0],
+    [{ from: day(3), to: day(5) }, 3, 3],
+    [{ to: day(2) }, 3, 0],
+    [{ from: '2026-02-01T00:00:00Z', to: day(1) }, 0, 0],
+  ])('%j has its own events verified, and no others', async (interval, events, unsealed) => {
+    const { status, body } = await client.post(VERIFY, interval);
+    expect({ status, ...body }).toMatchObject({ status: 200, valid: true, events, unsealed });
+  });
+
+  it('of another tenant is its own', async () => {
+    const other = await world.newTenant();
+    const { body } = await new Client(world.baseUrl, other.apiKey).post(VERIFY, { to: day(5) });
+    expect(body).toMatchObject({ valid: true, events: 0, unsealed: 0 });
+  });
+
+  it.each([
+    { from: 'yesterday' },
+    { from: day(2), to: day(2) },
+    { from: day(3), to: day(2) },
+    { since: day(1) },
+  ])('is not %j', async (interval) => expect((await client.post(VERIFY, interval)).status).toBe(400));
+});
+
+it('is verified once at a time for an organization, whatever becomes of it', async () => {
+  const other = await world.newTenant();
+  const locked = await world.admin.connect();
+  try {
+    await locked.query('BEGIN; LOCK TABLE audit_tree IN ACCESS EXCLUSIVE MODE');
+    const first = client.post(VERIFY, {});
+    const elsewhere = new Client(world.baseUrl, other.apiKey).post(VERIFY, {});
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await client.post(VERIFY, {})).toMatchObject({
+      status: 409,
+      body: { code: 'verification_under_way' },
+    });
+    await locked.query('COMMIT');
+    expect([(await first).status, (await elsewhere).status]).toEqual([200, 200]);
+  } finally {
+    locked.release();
+  }
+  expect((await client.post(VERIFY, {})).status).toBe(200);
+});
+
+it('with more than a million events says that it is too long', async () => {
+  const { organizationId, apiKey } = await world.newTenant();
+  await world.admin.query(
+    `INSERT INTO audit_unsealed SELECT $1, '2026-03-06', gen_random_uuid() FROM generate_series(1, 1000001)`,
+    [organizationId],
+  );
+  const large = new Client(world.baseUrl, apiKey);
+  expect(await large.post(VERIFY, {})).toMatchObject({ status: 422, body: { code: 'too_many_events' } });
+  expect((await large.post(VERIFY, { to: day(6) })).status).toBe(200);
+});

@@ -10,6 +10,7 @@ const shared = {
 /** @type {import('jest').Config} */
 export default {
   maxWorkers: 2, // a core each; the servers under test need theirs too
+  workerIdleMemoryLimit: '1GB', // modules of former files are never let go (jestjs/jest#11956): collecting them takes longer each time
   testTimeout: 30_000, // a limit against hanging, not a measure of speed: machines are busy
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/src/**/*.spec.ts'] },

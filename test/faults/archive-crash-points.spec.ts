@@ -7,10 +7,11 @@ import { DatabaseService } from '../../src/platform/database/database.service.js
 import { newId } from '../../src/platform/database/id.js';
 import { StorageService } from '../../src/platform/storage/storage.service.js';
 import { ctInstance } from '../support/dicom-files.js';
-import { type Fault, Incarnation, MovableClock, type Outside } from '../support/incarnation.js';
+import { Incarnation, MovableClock, type Outside } from '../support/incarnation.js';
 import { findDisagreements, keysUnder } from '../support/ledger-checks.js';
 import { insertOrganization, stage } from '../support/ledger-rows.js';
 import { type Stack, startStack } from '../support/stack.js';
+import { atEveryStep } from './every-step.js';
 
 const TWO_HOURS = 2 * 3600_000;
 
@@ -66,44 +67,38 @@ async function upload(organizationId: string, now: Date): Promise<{ good: string
   return ids;
 }
 
-it.each(['died', 'refused', 'unanswered'] as const)(
-  'a worker that %s at any step of reading archives: each is settled once, and nothing is left behind',
-  async (kind) => {
-    let steps = 0;
-    for (let struck: string | undefined = 'first'; struck; steps++) {
-      const fault: Fault = { step: steps + 1, kind };
-      const clock = new MovableClock();
-      const organizationId = await insertOrganization(stack.admin);
-      const ids = await upload(organizationId, clock.now());
-      const worker = new Incarnation(world, clock, fault);
-      await worker.live(1);
-      const successor = new Incarnation(world, clock);
-      for (const pause of [20_000, TWO_HOURS, TWO_HOURS]) {
-        clock.travel(pause); // what stands still is queued again; copies are given up, and swept once more
-        await successor.live(1);
-      }
-
-      struck = worker.struck;
-      const name = `${kind} at step ${fault.step}: ${struck ?? 'none'}`;
-      const { rows } = await stack.admin.query(
-        `SELECT u.declared_name AS name, u.state::text, u.rejection_rule AS rule, u.duplicate FROM upload u
-         WHERE u.organization_id = $1 ORDER BY u.parent_id NULLS FIRST, u.id`,
-        [organizationId],
-      );
-      const settled = { name: null, state: 'registered', rule: null, duplicate: false };
-      expect([name, ...rows]).toEqual([
-        name,
-        settled,
-        { ...settled, state: 'rejected', rule: 'zip.mixed-studies' },
-        { ...settled, name: 'a' },
-        { ...settled, name: 'b' },
-        { ...settled, name: 'a again', duplicate: true },
-      ]);
-      expect([name, ...(await findDisagreements(stack, organizationId, { swept: true }))]).toEqual([name]);
-      expect(await keysUnder(stack.s3, `objects/${organizationId}/${ids.bad}/`)).toEqual([]);
-      expect(await keysUnder(stack.s3, `objects/${organizationId}/`)).toHaveLength(3);
+it('a worker that dies, or whose call fails, at any step of reading archives settles each once and leaves nothing behind', async () => {
+  const steps = await atEveryStep(async (fault, name) => {
+    const clock = new MovableClock();
+    const organizationId = await insertOrganization(stack.admin);
+    const ids = await upload(organizationId, clock.now());
+    const worker = new Incarnation(world, clock, fault);
+    await worker.live(1);
+    const successor = new Incarnation(world, clock);
+    for (const pause of [20_000, TWO_HOURS, TWO_HOURS]) {
+      clock.travel(pause); // what stands still is queued again; copies are given up, and swept once more
+      await successor.live(1);
     }
-    expect(steps).toBeGreaterThan(15);
-  },
-  240_000,
-);
+
+    const { rows } = await stack.admin.query(
+      `SELECT u.declared_name AS name, u.state::text, u.rejection_rule AS rule, u.duplicate FROM upload u
+         WHERE u.organization_id = $1 ORDER BY u.parent_id NULLS FIRST, u.id`,
+      [organizationId],
+    );
+    const settled = { name: null, state: 'registered', rule: null, duplicate: false };
+    expect([name(worker), ...rows]).toEqual([
+      name(worker),
+      settled,
+      { ...settled, state: 'rejected', rule: 'zip.mixed-studies' },
+      { ...settled, name: 'a' },
+      { ...settled, name: 'b' },
+      { ...settled, name: 'a again', duplicate: true },
+    ]);
+    const wrong = await findDisagreements(stack, organizationId, { swept: true });
+    expect([name(worker), ...wrong]).toEqual([name(worker)]);
+    expect(await keysUnder(stack.s3, `objects/${organizationId}/${ids.bad}/`)).toEqual([]);
+    expect(await keysUnder(stack.s3, `objects/${organizationId}/`)).toHaveLength(3);
+    return worker;
+  });
+  expect(steps).toBeGreaterThan(15);
+}, 240_000);

@@ -12,19 +12,17 @@ export interface TreeRow extends TreeEntry, Signed {
 }
 
 /** Takes up to so many of an organization's events that wait, in the order they happened in. */
-export async function takeUnsealed(
+export const takeUnsealed = (
   tx: SqlTransaction,
   organizationId: string,
   atMost: number,
-): Promise<EventName[]> {
-  const rows = await tx.$queryRaw<EventName[]>`
-    DELETE FROM audit_unsealed WHERE organization_id = ${organizationId}::uuid AND ctid = ANY (ARRAY(
-      SELECT u.ctid FROM audit_unsealed u WHERE u.organization_id = ${organizationId}::uuid
-      ORDER BY u.occurred_at, u.event_id LIMIT ${atMost}::int))
-    RETURNING event_id AS id, occurred_at AS "occurredAt"`;
-  const order = ({ occurredAt, id }: EventName) => `${occurredAt.toISOString()} ${id}`;
-  return rows.sort((one, other) => (order(one) < order(other) ? -1 : 1));
-}
+): Promise<EventName[]> => tx.$queryRaw`
+    WITH taken AS (
+      DELETE FROM audit_unsealed WHERE organization_id = ${organizationId}::uuid AND ctid = ANY (ARRAY(
+        SELECT u.ctid FROM audit_unsealed u WHERE u.organization_id = ${organizationId}::uuid
+        ORDER BY u.occurred_at, u.event_id LIMIT ${atMost}::int))
+      RETURNING event_id AS id, occurred_at AS "occurredAt")
+    SELECT * FROM taken ORDER BY "occurredAt", id`;
 
 /** Where the next tree of an organization begins, and the hash and the time of the entry before it. */
 export async function endOfChain(

@@ -4,7 +4,7 @@ import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import { StorageService } from '../../../platform/storage/storage.service.js';
-import { sealedEvents, type SealedEvent } from '../canonical.fast.js';
+import { sealedEvents, type SealedEvent } from '../sealed-events.rows.js';
 import { exportKey } from '../exports.keys.js';
 import { ExportBucket } from './export.bucket.js';
 import { LedgerDamaged } from './export.errors.js';

@@ -1,5 +1,5 @@
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
-import type { Stretch } from '../canonical.fast.js';
+import type { Stretch } from '../sealed-events.rows.js';
 
 /** An event may be sealed this much later than it happened, in milliseconds; what comes later still is not waited for. */
 const SEALED_WITHIN_MS = 10 * 60_000;

@@ -1,5 +1,5 @@
 import { csvLine } from '../../../../formats/csv/csv.js';
-import { canonicalJson } from '../../canonical.fast.js';
+import { canonicalJson } from '../../audit.canonical.js';
 import { recordOf } from '../../canonical.record.js';
 import type { ExportFormat, WrittenEvent } from './export.format.js';
 

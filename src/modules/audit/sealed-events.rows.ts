@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { DatabaseService } from '../../platform/database/database.service.js';
-import type { DetailValue } from './audit.events.js';
+import { canonicalDetail } from './audit.canonical.js';
 import { type EventFilter, FILTERED_COLUMNS } from './event.filter.js';
 
 /** An event at its place in an organization's ledger. */
@@ -106,17 +106,4 @@ function canonicalQuery(organizationId: string, stretch: Stretch, filter: EventF
       ${stretch.from ? `AND n.occurred_at >= ${time(stretch.from)}` : ''}
       ${stretch.to ? `AND n.occurred_at < ${time(stretch.to)}` : ''}
       ${wanted.length > 0 ? `AND (e.id IS NULL OR (${wanted.join(' AND ')}))` : ''}`;
-}
-
-/** A detail as RFC 8785 writes it. @param text of a jsonb, which has blanks in it and members in another order */
-export function canonicalDetail(text: string): string {
-  return text.length === 2 ? text : canonicalJson(JSON.parse(text) as DetailValue);
-}
-
-/** JSON.stringify writes numbers and texts as RFC 8785 wants them; what it does not do is sort members. */
-export function canonicalJson(value: DetailValue): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const members = Object.keys(value).sort(); // by UTF-16 code units (RFC 8785, 3.2.3)
-  return `{${members.map((name) => `${JSON.stringify(name)}:${canonicalJson(value[name]!)}`).join(',')}}`;
 }

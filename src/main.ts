@@ -50,7 +50,8 @@ const COMMANDS: Record<string, { summary: string; run: () => Promise<void> }> = 
   audit: {
     summary:
       'verify <events file> --keys <jwks.json> [--manifest <file>] [--json]: check an export (nothing else); ' +
-      'retire <YYYY-MM>: take a month out of the ledger (DATABASE_ADMIN_URL, DATABASE_URL, the bucket)',
+      'retire <YYYY-MM> [--request-exports | --drop] [--keys <jwks.json>]: take a month out of the ledger, or drop it ' +
+      '(DATABASE_ADMIN_URL, DATABASE_URL of the worker, the bucket; SCANDOCK_MASTER_KEY unless --keys is given)',
     run: async () => (await import('./commands/audit.command.js')).audit(),
   },
   embedded: {

@@ -13,11 +13,12 @@ export function readArguments<Config extends ParseArgsConfig>(usage: string, con
 /**
  * All that most of the operator's commands need to be told of the deployment.
  * @param problems what else is wrong, to be said at the same time
+ * @param role whom the command connects as
  * @throws {ConfigError}
  */
-export function readDatabaseUrl(problems: string[] = []): string {
+export function readDatabaseUrl(problems: string[] = [], role = 'scandock_app'): string {
   const { data } = configSchema.shape.DATABASE_URL.safeParse(process.env.DATABASE_URL);
   if (data !== undefined && problems.length === 0) return data;
-  const missing = 'DATABASE_URL is required: the address of the database, as scandock_app';
+  const missing = `DATABASE_URL is required: the address of the database, as ${role}`;
   throw new ConfigError([...problems, ...(data === undefined ? [missing] : [])]);
 }

@@ -14,6 +14,7 @@ export async function rotateSealKey(): Promise<void> {
   const masterKey = configSchema.shape.SCANDOCK_MASTER_KEY.safeParse(process.env.SCANDOCK_MASTER_KEY);
   const url = readDatabaseUrl(
     masterKey.success ? [] : ['SCANDOCK_MASTER_KEY is required: the one of the worker processes'],
+    'scandock_worker',
   );
   const rotation = await asSealKeyOperator(url, masterKey.data!, (keys) => keys.rotate()).catch(
     (error: unknown) => {

@@ -10,7 +10,7 @@ import { ConfigError, type ConfigValues, parseConfig } from '../platform/config/
 import { asOwner } from '../platform/database/owner-connection.js';
 import { RETIRE_USAGE } from './audit-retire.usage.js';
 
-/** Seals are checked by public keys; nothing is opened with this one. */
+/** For who gives the public keys: nothing is opened with this one, and no key is told to be ours. */
 const NO_MASTER_KEY = '0'.repeat(64);
 
 /**
@@ -19,7 +19,7 @@ const NO_MASTER_KEY = '0'.repeat(64);
  */
 export async function auditRetire(args: string[]): Promise<void> {
   const { month, requestExports, drop, keysFile } = readOptions(args);
-  const { adminUrl, config } = readEnvironment();
+  const { adminUrl, config } = readEnvironment(keysFile !== undefined);
   try {
     const keys = keysFile === undefined ? undefined : await readKeySet(readFileSync(keysFile, 'utf8'));
     const outcome = await asRetirementOperator(config, (retirement) =>
@@ -61,12 +61,16 @@ function readOptions(args: string[]) {
 }
 
 /** @throws ConfigError */
-function readEnvironment(): { adminUrl: string; config: ConfigValues } {
+function readEnvironment(withKeys: boolean): { adminUrl: string; config: ConfigValues } {
   const adminUrl = z.url({ protocol: /^postgres(ql)?$/ }).safeParse(process.env.DATABASE_ADMIN_URL);
   if (!adminUrl.success)
     throw new ConfigError(['DATABASE_ADMIN_URL is required: the database by the role that migrates it']);
   return {
     adminUrl: adminUrl.data,
-    config: parseConfig({ SCANDOCK_MASTER_KEY: NO_MASTER_KEY, ...process.env, DATABASE_POOL_SIZE: '2' }),
+    config: parseConfig({
+      ...(withKeys && { SCANDOCK_MASTER_KEY: NO_MASTER_KEY }),
+      ...process.env,
+      DATABASE_POOL_SIZE: '2',
+    }),
   };
 }

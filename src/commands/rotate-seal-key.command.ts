@@ -1,4 +1,4 @@
-import { WRONG_SEAL_MASTER_KEY } from '../modules/audit/seal-key-rotation.service.js';
+import { WrongMasterKey } from '../modules/audit/seal.js';
 import { ConfigError, configSchema } from '../platform/config/config.schema.js';
 import { asSealKeyOperator } from '../operator.js';
 import { readArguments, readDatabaseUrl } from './operator-input.js';
@@ -18,8 +18,7 @@ export async function rotateSealKey(): Promise<void> {
   );
   const rotation = await asSealKeyOperator(url, masterKey.data!, (keys) => keys.rotate()).catch(
     (error: unknown) => {
-      if (error instanceof Error && error.message === WRONG_SEAL_MASTER_KEY)
-        throw new ConfigError([WRONG_SEAL_MASTER_KEY]);
+      if (error instanceof WrongMasterKey) throw new ConfigError([error.message]);
       if ((error as { code?: string }).code === '42501')
         throw new ConfigError(['DATABASE_URL must be the worker’s (scandock_worker)']);
       throw error;

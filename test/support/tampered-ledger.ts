@@ -97,7 +97,7 @@ export const COLUMNS = [
 export function alter(client: PoolClient, id: string, column: (typeof COLUMNS)[number]) {
   const changed: Partial<Record<string, string>> = {
     scopes: `scopes || 'other'::text`,
-    detail: `jsonb_set(detail, '{count}', '1e400')`,
+    detail: `jsonb_set(detail, '{nested,none}', '1e400')`, // which JSON.stringify makes null of
     outcome: `CASE outcome WHEN 'success' THEN 'denied' ELSE 'success' END`,
     actor_kind: `'system'`,
   };

@@ -68,6 +68,10 @@ describe('the canonical form of a detail', () => {
     }
   });
 
+  it('of numbers that no double holds is not that of nothing', () => {
+    expect(canonicalDetail('{"a": 1e400, "b": [-1e400]}')).toBe('{"a":1e999,"b":[-1e999]}');
+  });
+
   it('of none is none', () => {
     expect(canonicalDetail('{}')).toBe('{}');
     expect(canonicalDetail('[]')).toBe('[]');

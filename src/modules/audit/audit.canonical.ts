@@ -22,8 +22,12 @@ export const canonicalForm = (event: AuditRecord): string =>
 export const canonicalDetail = (text: string): string =>
   text.length === 2 ? text : canonicalJson(JSON.parse(text) as DetailValue); // most have none: {}
 
-/** A value as RFC 8785 writes it. */
+/**
+ * A value as RFC 8785 writes it. A number that no double holds, which only a superuser can have put into the ledger, becomes
+ * one that is in no other form.
+ */
 export function canonicalJson(value: DetailValue): string {
+  if (value === Infinity || value === -Infinity) return value > 0 ? '1e999' : '-1e999';
   if (typeof value !== 'object' || value === null) return stringify(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   const members = Object.keys(value).sort(); // by UTF-16 code units (RFC 8785, 3.2.3)

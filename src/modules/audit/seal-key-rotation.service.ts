@@ -7,17 +7,13 @@ import { DatabaseService } from '../../platform/database/database.service.js';
 import { OPERATOR } from './audit.actors.js';
 import { AuditService } from './audit.service.js';
 import { newSealKey, openSealKey } from './seal.js';
-import { insertSealKey, signingSealKey } from './seal.rows.js';
+import { insertSealKey, lockSealKeys, signingSealKey } from './seal.rows.js';
 
 declare module './audit.events.js' {
   interface AuditDetails {
     'seal-keys:rotate': { former: string | null };
   }
 }
-
-/** Message of the error when the key there is cannot be opened. */
-export const WRONG_SEAL_MASTER_KEY =
-  'SCANDOCK_MASTER_KEY is not the one the key of the seals is sealed under';
 
 export interface SealKeyRotation {
   kid: string;
@@ -37,18 +33,14 @@ export class SealKeyRotationService {
 
   /**
    * The new key signs from the next seal on. Nothing is signed anew.
-   * @throws {@link WRONG_SEAL_MASTER_KEY} when the key there is was sealed under another
+   * @throws WrongMasterKey when the key there is was sealed under another
    */
   rotate(): Promise<SealKeyRotation> {
     const { SCANDOCK_MASTER_KEY: masterKey } = this.config;
     return this.database.withOrganizationSql(PLATFORM_ORGANIZATION, async (tx) => {
-      await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit key', 0))`;
+      await lockSealKeys(tx);
       const former = await signingSealKey(tx);
-      try {
-        if (former) openSealKey(masterKey, former);
-      } catch (cause) {
-        throw new Error(WRONG_SEAL_MASTER_KEY, { cause });
-      }
+      if (former) openSealKey(masterKey, former);
       const key = await newSealKey(masterKey);
       // The newest signs, whatever the clock of the machine said that made the former.
       const after = (former?.createdAt.getTime() ?? 0) + 1;

@@ -1,6 +1,19 @@
+import type { KeyObject } from 'node:crypto';
 import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import type { EventName } from './ledger.rows.js';
-import { NOTHING_BEFORE, type SealHead, type SealKeyRow, type Signed, type TreeEntry } from './seal.js';
+import {
+  isOurs,
+  NOTHING_BEFORE,
+  publicSealKey,
+  type PublicSealKeyRow,
+  type SealHead,
+  type SealKeyRow,
+  type Signed,
+  type TreeEntry,
+} from './seal.js';
+
+/** Of SHA-256. */
+const HASH_BYTES = 32;
 
 /** A tree as it stands in the ledger. */
 export interface TreeRow extends TreeEntry, Signed {
@@ -63,12 +76,32 @@ export async function newestTrees(
 
 /** The newest head, and its hash. */
 export async function lastSeal(
-  tx: SqlTransaction,
+  tx: Pick<SqlTransaction, '$queryRaw'>,
 ): Promise<{ number: number; time: Date; head: Uint8Array } | undefined> {
   const [last] = await tx.$queryRaw<{ number: bigint; time: Date; head: Uint8Array }[]>`
     SELECT number, sealed_at AS time, head FROM audit_seal ORDER BY number DESC LIMIT 1`;
   return last && { ...last, number: Number(last.number) };
 }
+
+/**
+ * The public keys that we have made, by `kid`. A superuser of the database can put in his own, and sign with it: his is none
+ * of them, since he has no master key.
+ */
+export async function ourSealKeys(
+  tx: Pick<SqlTransaction, '$queryRaw'>,
+  masterKey: Uint8Array,
+): Promise<Map<string, KeyObject>> {
+  const rows = await tx.$queryRaw<PublicSealKeyRow[]>`
+    SELECT kid, public_key AS "publicKey", mac FROM audit_key ORDER BY created_at DESC, kid`;
+  const ours = rows.filter((row) => isOurs(masterKey, row));
+  return new Map(ours.map(({ kid, publicKey }) => [kid, publicSealKey(publicKey)]));
+}
+
+/** Leaf hashes, as a tree keeps them one behind the other. */
+export const unpackLeaves = (packed: Buffer): Buffer[] =>
+  Array.from({ length: packed.length / HASH_BYTES }, (_, at) =>
+    packed.subarray(HASH_BYTES * at, HASH_BYTES * (at + 1)),
+  );
 
 /** The newest entry of every organization as of a seal, in the order of their ids. */
 export const newestEntries = (
@@ -103,6 +136,11 @@ export async function insertAnchor(
   await tx.$executeRaw`
     INSERT INTO audit_anchor (place, seal_number, anchored_at) VALUES (${place}::text, ${seal}::bigint, ${now}::timestamptz)
     ON CONFLICT DO NOTHING`;
+}
+
+/** Only one at a time makes a key, until the end of the transaction. */
+export async function lockSealKeys(tx: SqlTransaction): Promise<void> {
+  await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit key', 0))`;
 }
 
 /** The key that signs now. */

@@ -129,13 +129,26 @@ export function isOurs(masterKey: Uint8Array, { kid, publicKey, mac }: PublicSea
   return mac.length === expected.length && timingSafeEqual(mac, expected);
 }
 
-/** @throws under another master key */
+/** The private half of a key was sealed under another one: nothing can be signed by it. */
+export class WrongMasterKey extends Error {
+  override name = 'WrongMasterKey';
+
+  constructor(cause: unknown) {
+    super('SCANDOCK_MASTER_KEY is not the one that the keys of the audit seals were sealed under', { cause });
+  }
+}
+
+/** @throws {@link WrongMasterKey} */
 export function openSealKey(
   masterKey: Uint8Array,
   { kid, sealedPrivate }: Pick<SealKeyRow, 'kid' | 'sealedPrivate'>,
 ): SealKey {
-  const key = unseal(masterKey, `audit-key/${kid}`, sealedPrivate);
-  return { kid, privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) };
+  try {
+    const key = unseal(masterKey, `audit-key/${kid}`, sealedPrivate);
+    return { kid, privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) };
+  } catch (cause) {
+    throw new WrongMasterKey(cause);
+  }
 }
 
 /** @param raw 32 bytes, the point's encoding (RFC 8032, 5.1.2) */

@@ -1,12 +1,13 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import type { Caller } from '../../platform/authorization/principal.js';
+import { CONFIG } from '../../platform/config/config.module.js';
+import type { ConfigValues } from '../../platform/config/config.schema.js';
 import { DatabaseService } from '../../platform/database/database.service.js';
 import { validationError } from '../../platform/errors/application-error.js';
 import { entryJson, signedJson } from './export.manifest.js';
-import { newestTrees } from './seal.rows.js';
+import { newestTrees, ourSealKeys } from './seal.rows.js';
 import type { ListSeals, SealKeySet, SealPage } from './seals.schemas.js';
-import { VerificationService } from './verification.service.js';
 
 /** Position of the last tree of a page. */
 const cursorSchema = z.int().min(1);
@@ -15,8 +16,8 @@ const cursorSchema = z.int().min(1);
 @Injectable()
 export class SealsService {
   constructor(
+    @Inject(CONFIG) private readonly config: ConfigValues,
     private readonly database: DatabaseService,
-    private readonly verification: VerificationService,
   ) {}
 
   /** Newest first. */
@@ -34,7 +35,7 @@ export class SealsService {
   /** A JSON Web Key Set (RFC 7517, RFC 8037), newest first: those that have signed once verify for ever. */
   keys(caller: Caller): Promise<SealKeySet> {
     return this.database.withOrganizationSql(caller.principal.organizationId, async (tx) => ({
-      keys: [...(await this.verification.keys(tx))].map(([kid, key]) => ({
+      keys: [...(await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY))].map(([kid, key]) => ({
         kty: 'OKP',
         crv: 'Ed25519',
         x: key.export({ format: 'jwk' }).x!,

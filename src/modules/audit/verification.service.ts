@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIG } from '../../platform/config/config.module.js';
 import type { ConfigValues } from '../../platform/config/config.schema.js';
@@ -8,8 +7,7 @@ import { ApplicationError } from '../../platform/errors/application-error.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
 import { type EventName, eventsNamed } from './ledger.rows.js';
 import { isRetired, type RetiredMonth, retiredMonths } from './retired.rows.js';
-import { isOurs, publicSealKey } from './seal.js';
-import { lastSeal } from './seal.rows.js';
+import { lastSeal, ourSealKeys } from './seal.rows.js';
 import type { Verification, Verify } from './seals.schemas.js';
 import { anchorsAround, checkAnchors } from './verification/anchor-check.js';
 import { EntryChain, type SealKeys } from './verification/chains.js';
@@ -23,7 +21,6 @@ import {
   headsFrom,
   type Interval,
   lostUnsealed,
-  publicKeyRows,
   type StoredTree,
   treeBefore,
   treesFrom,
@@ -86,7 +83,7 @@ export class VerificationService {
   private async walk(organizationId: string, { from, to }: Verify): Promise<Verification> {
     const interval = { ...(from && { from: new Date(from) }), ...(to && { to: new Date(to) }) };
     const [keys, extent, months] = await this.inside(organizationId, async (tx) => [
-      await this.keys(tx),
+      await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY),
       await extentOf(tx, organizationId, interval),
       await retiredMonths(tx, organizationId),
     ]);
@@ -115,13 +112,6 @@ export class VerificationService {
       ...(heads.anchoredThrough && { anchored_through: heads.anchoredThrough.toISOString() }),
       ...(found && { first_bad: found }),
     };
-  }
-
-  /** The public keys that are ours. */
-  async keys(tx: SqlTransaction): Promise<Map<string, KeyObject>> {
-    const rows = await publicKeyRows(tx);
-    const ours = rows.filter((row) => isOurs(this.config.SCANDOCK_MASTER_KEY, row));
-    return new Map(ours.map(({ kid, publicKey }) => [kid, publicSealKey(publicKey)]));
   }
 
   private async walkTrees(walk: Walk, first: number, last: number): Promise<Fault | undefined> {

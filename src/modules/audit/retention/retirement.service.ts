@@ -8,7 +8,7 @@ import { StorageService } from '../../../platform/storage/storage.service.js';
 import { AuditService } from '../audit.service.js';
 import '../exports.events.js';
 import { exportKey, manifestKey } from '../exports.keys.js';
-import { publicSealKey } from '../seal.js';
+import { ourSealKeys } from '../seal.rows.js';
 import { examine } from './kept-export.js';
 import type { KeptExport, LedgerOwner, MonthOrganization } from './ledger-owner.js';
 import { isOlderThan, type Month } from './month.js';
@@ -26,7 +26,7 @@ export type Outcome =
 export interface RetireOptions {
   /** Asks for exports that are missing, rather than refusing the month. */
   requestExports: boolean;
-  /** Public keys by `kid`. Absent: those in the database. */
+  /** Public keys by `kid`. Absent: those in the database that the master key says are ours. */
   keys?: ReadonlyMap<string, KeyObject> | undefined;
 }
 
@@ -56,7 +56,7 @@ export class RetirementService {
     const organizations = await owner.organizationsOf(month);
     refuse(organizations, ({ held }) => held, `A legal hold keeps ${month.name}`);
     refuse(organizations, ({ unsealed }) => unsealed > 0, `Events of ${month.name} are not sealed yet`);
-    const trusted = keys ?? (await this.keysInDatabase());
+    const trusted = keys ?? (await this.ourKeys());
     const [kept, missing]: [KeptExport[], { organizationId: string; why: string }[]] = [[], []];
     for (const organization of organizations) {
       const found = await this.keptFor(organization, month, trusted);
@@ -75,7 +75,7 @@ export class RetirementService {
       throw new RetirementRefused(`${month.name} is in the ledger: retire it first, without --drop`);
     if (place === 'nowhere') throw new RetirementRefused(`${month.name} has no table`);
     const kept = await owner.keptOf(month);
-    const trusted = keys ?? (await this.keysInDatabase());
+    const trusted = keys ?? (await this.ourKeys());
     refuse(kept, ({ held }) => held, `A legal hold keeps ${month.name}`);
     for (const each of kept) {
       const found = await examine(this.storage, trusted, each, month);
@@ -146,10 +146,8 @@ export class RetirementService {
     return { state: 'waiting', month: month.name, requested };
   }
 
-  private async keysInDatabase(): Promise<Map<string, KeyObject>> {
-    const rows = await this.database.outside.$queryRaw<{ kid: string; public_key: Uint8Array }[]>`
-      SELECT kid, public_key FROM audit_key`;
-    return new Map(rows.map(({ kid, public_key }) => [kid, publicSealKey(public_key)]));
+  private ourKeys(): Promise<Map<string, KeyObject>> {
+    return ourSealKeys(this.database.outside, this.config.SCANDOCK_MASTER_KEY);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import type { AuditRecord } from '../audit.events.js';
-import type { EventName } from '../ledger.rows.js';
-import type { PublicSealKeyRow, SealHead, Signed } from '../seal.js';
-import type { TreeRow } from '../seal.rows.js';
+import { type EventName, eventsNamed } from '../ledger.rows.js';
+import type { SealHead, Signed } from '../seal.js';
+import { type TreeRow, unpackLeaves } from '../seal.rows.js';
 
 /** A half-open interval of times; absent ends are open. */
 export interface Interval {
@@ -85,7 +85,7 @@ export async function treesFrom(
     firstTime: timeOf(row.firstTime),
     lastTime: timeOf(row.lastTime),
     events: ids.map((id, index): EventName => ({ id, occurredAt: timeOf(times[index]) })),
-    leaves: Array.from({ length: packed.length / 32 }, (_, at) => packed.subarray(32 * at, 32 * at + 32)),
+    leaves: unpackLeaves(packed),
   }));
 }
 
@@ -108,14 +108,10 @@ export async function eventById(
   organizationId: string,
   id: string,
 ): Promise<AuditRecord | undefined> {
-  const [row] = await tx.$queryRaw<AuditRecord[]>`
-    SELECT e.id, e.occurred_at AS "occurredAt", e.organization_id AS "organizationId", e.actor_kind AS "actorKind",
-           e.actor_id AS "actorId", e.actor_label AS "actorLabel", e.action, e.outcome, e.resource_type AS "resourceType",
-           e.resource_id AS "resourceId", e.patient_ref AS "patientRef", e.study_ref AS "studyRef", e.request_id AS "requestId",
-           e.trace_id AS "traceId", e.ip, e.user_agent AS "userAgent", e.scopes, e.detail
-    FROM audit_event e WHERE e.id = ${id}::uuid AND e.organization_id = ${organizationId}::uuid
-    ORDER BY e.occurred_at LIMIT 1`;
-  return row;
+  const [name] = await tx.$queryRaw<EventName[]>`
+    SELECT id, occurred_at AS "occurredAt" FROM audit_event WHERE id = ${id}::uuid AND organization_id = ${organizationId}::uuid
+    ORDER BY occurred_at LIMIT 1`;
+  return name && (await eventsNamed(tx, organizationId, [name])).get(id);
 }
 
 /** An event of the interval that no tree has and that does not wait for its seal. */
@@ -187,7 +183,3 @@ export async function headsFrom(
     WHERE number >= ${number}::bigint ORDER BY number LIMIT ${HEADS}::int`;
   return rows.map(({ number: seal, ...row }) => ({ ...row, seal: Number(seal), time: timeOf(row.time) }));
 }
-
-/** The public halves, those of others among them: see `isOurs`. */
-export const publicKeyRows = (tx: SqlTransaction): Promise<PublicSealKeyRow[]> => tx.$queryRaw`
-  SELECT kid, public_key AS "publicKey", mac FROM audit_key ORDER BY created_at DESC, kid`;

@@ -18,7 +18,7 @@ import {
   heldRanges,
   leavesOf,
   type ListedTree,
-  treesFrom,
+  listedTreesFrom,
 } from './manifest.rows.js';
 
 interface Sources {
@@ -60,7 +60,7 @@ export async function* manifestLines(
   let listed = true;
   for (let next = first; ; next = last.first + last.size) {
     const page = await database.withOrganizationSql(organizationId, async (tx) => {
-      const trees = await treesFrom(tx, organizationId, scope.seal, next);
+      const trees = await listedTreesFrom(tx, organizationId, scope.seal, next);
       const end = trees.length > 0 ? trees.at(-1)!.first + trees.at(-1)!.size : next;
       return { trees, ranges: await heldRanges(tx, written, next, end) };
     });

@@ -1,6 +1,7 @@
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import type { WriteExportPayload } from '../exports.jobs.js';
 import type { SealHead, Signed, TreeEntry } from '../seal.js';
+import { unpackLeaves } from '../seal.rows.js';
 import type { ExportScope, Interval } from './export.scope.js';
 
 /** Trees that are read at once, without their events. */
@@ -31,7 +32,7 @@ export async function firstListed(
 }
 
 /** Trees of an organization as of a seal, by position. */
-export async function treesFrom(
+export async function listedTreesFrom(
   tx: SqlTransaction,
   organizationId: string,
   seal: number,
@@ -50,7 +51,7 @@ export async function treesFrom(
 export async function leavesOf(tx: SqlTransaction, organizationId: string, first: number): Promise<Buffer[]> {
   const [{ leaves } = { leaves: Buffer.alloc(0) }] = await tx.$queryRaw<{ leaves: Buffer }[]>`
     SELECT leaves FROM audit_tree WHERE organization_id = ${organizationId}::uuid AND first_position = ${first}::bigint`;
-  return Array.from({ length: leaves.length / 32 }, (_, at) => leaves.subarray(32 * at, 32 * at + 32));
+  return unpackLeaves(leaves);
 }
 
 export async function headNumbered(tx: SqlTransaction, seal: number): Promise<SealHead & Signed> {

@@ -28,24 +28,11 @@ import {
   insertSealKey,
   insertTree,
   lastSeal,
+  lockSealKeys,
   newestEntries,
   signingSealKey,
   takeUnsealed,
 } from '../seal.rows.js';
-
-/** The keys that are there were sealed under another one: nothing can be signed, so nothing is sealed. */
-export class WrongMasterKey extends Error {
-  override name = 'WrongMasterKey';
-
-  constructor(cause: unknown) {
-    super(
-      'SCANDOCK_MASTER_KEY is not the one that the keys of the audit seals were sealed under: nothing is sealed',
-      {
-        cause,
-      },
-    );
-  }
-}
 
 interface Waiting {
   organization_id: string;
@@ -151,19 +138,14 @@ export class SealerService {
   private async signingKey(tx: SqlTransaction): Promise<SealKey> {
     let row: SealKeyRow | undefined = await signingSealKey(tx);
     if (!row) {
-      await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit key', 0))`;
+      await lockSealKeys(tx);
       row = await signingSealKey(tx); // of another process, which was faster
     }
     if (!row) {
       row = await newSealKey(this.config.SCANDOCK_MASTER_KEY);
       await insertSealKey(tx, row, this.clock.now());
     }
-    if (this.key?.kid !== row.kid)
-      try {
-        this.key = openSealKey(this.config.SCANDOCK_MASTER_KEY, row);
-      } catch (cause) {
-        throw new WrongMasterKey(cause);
-      }
+    if (this.key?.kid !== row.kid) this.key = openSealKey(this.config.SCANDOCK_MASTER_KEY, row);
     return this.key;
   }
 

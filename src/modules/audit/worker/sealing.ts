@@ -6,6 +6,7 @@ import { DatabaseService } from '../../../platform/database/database.service.js'
 import { auditSealFailures } from '../../../platform/health/metrics.js';
 import { causeForLog } from '../../../platform/logging/cause-for-log.js';
 import { Chore } from '../../../platform/queue/chore.js';
+import { lastSeal } from '../seal.rows.js';
 import { SealerService } from './sealer.service.js';
 
 /** Seals the ledger once a minute, whether something has happened or not: a seal that is missing is seen. */
@@ -24,9 +25,8 @@ export class Sealing extends Chore {
   }
 
   async run(): Promise<void> {
-    const [last] = await this.database.outside.$queryRaw<{ sealed_at: Date }[]>`
-      SELECT sealed_at FROM audit_seal ORDER BY number DESC LIMIT 1`;
-    const due = last ? last.sealed_at.getTime() + this.config.AUDIT_SEAL_INTERVAL_MS : 0;
+    const last = await lastSeal(this.database.outside);
+    const due = last ? last.time.getTime() + this.config.AUDIT_SEAL_INTERVAL_MS : 0;
     if (this.clock.now().getTime() < due) return;
     await this.sealer.seal().catch((error: unknown) => {
       auditSealFailures.inc();

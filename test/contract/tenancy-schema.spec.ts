@@ -236,6 +236,7 @@ describe('functions that act as their owner', () => {
     expect(await callable('scandock_worker')).toEqual([
       'audit_default_records', // a count
       'audit_ensure_partitions',
+      'audit_entries_for',
       'audit_forwarding_behind',
       'audit_newest_entries',
       'audit_unfinished_exports',

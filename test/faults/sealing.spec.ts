@@ -261,7 +261,6 @@ describe('a sealer', () => {
     const before = await Promise.all(tables.map(count));
     const stranger = newSealer({ ...stack.workerConfig, SCANDOCK_MASTER_KEY: randomBytes(32) });
     await expect(stranger.seal()).rejects.toThrow(WrongMasterKey);
-    await expect(stranger.seal()).rejects.toThrow(/nothing is sealed/);
     expect(await Promise.all(tables.map(count))).toEqual(before);
     await newSealer().seal();
     await expectWhole(organizationId, 2);

@@ -4,7 +4,11 @@ import type { INestApplicationContext } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { AuditService } from '../../src/modules/audit/audit.service.js';
 import { VerificationService } from '../../src/modules/audit/verification.service.js';
+import { rootOver } from '../../src/modules/audit/seal.js';
+import { LedgerRewritten } from '../../src/modules/audit/worker/next-head.js';
 import { SealerService } from '../../src/modules/audit/worker/sealer.service.js';
+import { Clock } from '../../src/platform/clock/clock.js';
+import { DatabaseService } from '../../src/platform/database/database.service.js';
 import { newId } from '../../src/platform/database/id.js';
 import {
   alter,
@@ -35,6 +39,10 @@ beforeAll(async () => {
   verification = world.api.app.get(VerificationService, { strict: false });
 }, 120_000);
 afterAll(() => world.close());
+
+/** As of a process that has just begun. */
+const newSealer = () =>
+  new SealerService(world.workerConfig, worker.get(DatabaseService, { strict: false }), new Clock());
 
 /** What a superuser found: an organization's ledger of several seals. */
 interface Scene {
@@ -255,6 +263,53 @@ const TAMPERINGS: Record<string, Tampering> = {
   'a head’s signature': inHead('signature', `sha512('x')`),
 };
 
+/** What is changed so that the ledger can go on from it: what is left is consistent in itself, and waits to be sealed again. */
+const RESTARTS: Record<string, (client: PoolClient, scene: Scene) => Promise<unknown>> = {
+  'the last trees cut off, their events queued again and one of them altered': async (client, scene) => {
+    await cutTrees(client, scene);
+    await alter(client, scene.id, 'action');
+  },
+  'the last trees cut off, one of their events removed, the others queued again': async (client, scene) => {
+    await client.query('DELETE FROM audit_event WHERE id = $1', [scene.id]);
+    await cutTrees(client, scene);
+  },
+  'all trees cut off, their events queued again': (client, scene) =>
+    cutTrees(client, { ...scene, tree: scene.trees[0]! }),
+  'the newest tree removed with its events': (client, scene) =>
+    removeTrees(client, scene, [scene.trees.at(-1)!]),
+  'the head before made to be over what is left': async (client, scene) => {
+    await cutTrees(client, scene);
+    const { rows } = await client.query<{ organization_id: string; entry: Buffer }>(
+      'SELECT * FROM audit_newest_entries((SELECT max(number) FROM audit_seal))',
+    );
+    const left = rows.map(({ organization_id: organization, entry }) => ({ organization, entry }));
+    await client.query(
+      'UPDATE audit_seal SET root = $1 WHERE number = (SELECT max(number) FROM audit_seal)',
+      [rootOver(left)],
+    );
+  },
+  'a tree put in that follows from nothing': (client, { organizationId, trees }) =>
+    client.query(
+      `INSERT INTO audit_tree SELECT organization_id, $2, size, (SELECT max(number) + 1 FROM audit_seal), sealed_at, root,
+         previous, entry, kid, signature, event_ids, event_times, leaves, first_time, last_time
+       FROM audit_tree WHERE organization_id = $1 AND first_position = $3`,
+      [organizationId, endOf(trees), trees.at(-1)!.first],
+    ),
+};
+
+/** The trees from the scene's on, whose events wait for their seal again. */
+async function cutTrees(client: PoolClient, { organizationId, tree }: Scene): Promise<void> {
+  await client.query('DELETE FROM audit_tree WHERE organization_id = $1 AND first_position >= $2', [
+    organizationId,
+    tree.first,
+  ]);
+  await client.query(
+    `INSERT INTO audit_unsealed SELECT organization_id, occurred_at, id FROM audit_event e WHERE organization_id = $1
+       AND NOT EXISTS (SELECT 1 FROM audit_tree t WHERE t.organization_id = $1 AND e.id = ANY (t.event_ids))`,
+    [organizationId],
+  );
+}
+
 async function ledgerOf(sizes: number[]): Promise<string> {
   const organizationId = newId();
   for (const size of sizes) {
@@ -298,7 +353,10 @@ describe('a ledger that a superuser has tampered with', () => {
         await putBack(world.admin, async () => {
           const expected = await asSuperuser(world.admin, (client) => TAMPERINGS[name]!(client, scene));
           const found = await verification.verify(organizationId, {});
-          if (!expected) return expect(found.valid).toBe(true);
+          if (!expected) {
+            fc.pre(name === 'nothing'); // there is no other one to take, in this ledger
+            return expect(found.valid).toBe(true);
+          }
           const { code, ...place } = expected;
           expect(found.first_bad).toMatchObject({ why: expect.stringMatching(`^${code}: `), ...place });
           expect(found.valid).toBe(false);
@@ -306,5 +364,50 @@ describe('a ledger that a superuser has tampered with', () => {
       }),
       { numRuns: 4 },
     );
+  });
+
+  it.each(Object.keys(RESTARTS))('%s: nothing is sealed on top of it', async (name) => {
+    await fc.assert(
+      fc.asyncProperty(ledgers, async ({ sizes, ...at }) => {
+        const organizationId = await ledgerOf(sizes);
+        const trees = await treesOf(world.admin, organizationId);
+        const tree = trees[at.tree % trees.length]!;
+        const index = at.index % tree.size;
+        const place = { tree, index, other: index, seq: tree.first + index, id: tree.ids[index]! };
+        await putBack(world.admin, async () => {
+          await asSuperuser(world.admin, (client) =>
+            RESTARTS[name]!(client, { organizationId, trees, ...place }),
+          );
+          for (const each of [sealer, newSealer()])
+            await expect(each.seal()).rejects.toThrow(LedgerRewritten);
+          expect(await verification.verify(organizationId, {})).toMatchObject({ valid: false });
+        });
+        expect(await sealer.seal()).toBeGreaterThan(0);
+      }),
+      { numRuns: 2 },
+    );
+  });
+
+  it('an event removed, and all times of its tree with it: found in each interval that it was of', async () => {
+    const organizationId = await ledgerOf([3, 3]);
+    const [, tree] = await treesOf(world.admin, organizationId);
+    await putBack(world.admin, async () => {
+      await asSuperuser(world.admin, async (client) => {
+        await client.query('DELETE FROM audit_event WHERE id = ANY ($1)', [tree!.ids]);
+        await client.query(
+          `UPDATE audit_tree SET first_time = '1970-01-01', last_time = '1970-01-01',
+             event_times = array_fill('1970-01-01'::timestamptz, ARRAY[size])
+           WHERE organization_id = $1 AND first_position = $2`,
+          [organizationId, tree!.first],
+        );
+      });
+      const from = new Date(Date.now() - 60_000).toISOString();
+      const to = new Date(Date.now() + 60_000).toISOString();
+      for (const interval of [{}, { from }, { to }, { from, to }])
+        expect(await verification.verify(organizationId, interval)).toMatchObject({
+          valid: false,
+          first_bad: { seq: tree!.first, why: expect.stringMatching(/^removed: /) },
+        });
+    });
   });
 });

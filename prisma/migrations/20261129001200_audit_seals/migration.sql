@@ -137,6 +137,22 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_te
     ORDER BY t.seal_number DESC, t.first_position DESC LIMIT 1) AS newest
   ORDER BY known.id
 $$;
+-- What was made for a seal, one organization after another.
+CREATE FUNCTION audit_entries_for(seal bigint) RETURNS TABLE (organization_id uuid, previous bytea, entry bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+  WITH RECURSIVE known AS (
+    (SELECT t.organization_id AS id FROM audit_tree t ORDER BY t.organization_id LIMIT 1)
+    UNION ALL
+    SELECT following.id FROM known CROSS JOIN LATERAL (
+      SELECT t.organization_id AS id FROM audit_tree t WHERE t.organization_id > known.id ORDER BY t.organization_id LIMIT 1
+    ) AS following
+  )
+  SELECT known.id, made.previous, made.entry FROM known
+  CROSS JOIN LATERAL (
+    SELECT t.first_position, t.previous, t.entry FROM audit_tree t
+    WHERE t.organization_id = known.id AND t.seal_number = seal) AS made
+  ORDER BY known.id, made.first_position
+$$;
 DO $$
 DECLARE
   resolved_table text;
@@ -146,11 +162,12 @@ BEGIN
   END LOOP;
 END $$;
 GRANT SELECT ON audit_unsealed TO scandock_definer;
-GRANT SELECT (organization_id, first_position, seal_number, entry) ON audit_tree TO scandock_definer;
+GRANT SELECT (organization_id, first_position, seal_number, previous, entry) ON audit_tree TO scandock_definer;
 ALTER FUNCTION audit_unsealed_organizations() OWNER TO scandock_definer;
 ALTER FUNCTION audit_newest_entries(bigint) OWNER TO scandock_definer;
-REVOKE ALL ON FUNCTION audit_unsealed_organizations(), audit_newest_entries(bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION audit_unsealed_organizations() TO scandock_worker;
+ALTER FUNCTION audit_entries_for(bigint) OWNER TO scandock_definer;
+REVOKE ALL ON FUNCTION audit_unsealed_organizations(), audit_newest_entries(bigint), audit_entries_for(bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit_unsealed_organizations(), audit_entries_for(bigint) TO scandock_worker;
 GRANT EXECUTE ON FUNCTION audit_newest_entries(bigint) TO scandock_app;
 
 -- As before; but of the ledger nothing is purged: neither events nor what proves them.

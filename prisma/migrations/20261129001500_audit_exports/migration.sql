@@ -31,6 +31,7 @@ CREATE TABLE "audit_export" (
     "multipart_key" TEXT,
     "multipart_id" TEXT,
     "written" BOOLEAN NOT NULL DEFAULT false,
+    "progress_mac" BYTEA,
     "manifest_sha256" BYTEA,
     "failure" TEXT,
     "first_bad" BIGINT,

@@ -15,8 +15,8 @@ export interface RetiredMonth {
 
 /**
  * The months that are not in an organization's ledger any more, the earliest first. Only such whose retirement is an event of
- * that ledger, which is sealed: a row alone, by whoever can write one, would make what was removed look retired. (Of a
- * retirement whose own month was retired since, the export of that month has the event: it counts if that retirement does.)
+ * that ledger. (Of a retirement whose own month was retired since, the export of that month has the event: it counts if that
+ * retirement does.) That is what the database says: `provenMonths` says which of them an export in the bucket proves.
  */
 export async function retiredMonths(tx: SqlTransaction, organizationId: string): Promise<RetiredMonth[]> {
   const rows = await tx.$queryRaw<

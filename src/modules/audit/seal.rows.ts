@@ -3,6 +3,7 @@ import type { SqlTransaction } from '../../platform/database/sql-transaction.js'
 import type { EventName } from './ledger.rows.js';
 import {
   isOurs,
+  type NewestEntry,
   NOTHING_BEFORE,
   publicSealKey,
   type PublicSealKeyRow,
@@ -77,10 +78,11 @@ export async function newestTrees(
 /** The newest head, and its hash. */
 export async function lastSeal(
   tx: Pick<SqlTransaction, '$queryRaw'>,
-): Promise<{ number: number; time: Date; head: Uint8Array } | undefined> {
-  const [last] = await tx.$queryRaw<{ number: bigint; time: Date; head: Uint8Array }[]>`
-    SELECT number, sealed_at AS time, head FROM audit_seal ORDER BY number DESC LIMIT 1`;
-  return last && { ...last, number: Number(last.number) };
+): Promise<(SealHead & Signed & { head: Buffer }) | undefined> {
+  const [last] = await tx.$queryRaw<(Omit<SealHead, 'seal'> & Signed & { head: Buffer; seal: bigint })[]>`
+    SELECT number AS seal, sealed_at AS time, previous, root, head, kid, signature FROM audit_seal
+    ORDER BY number DESC LIMIT 1`;
+  return last && { ...last, seal: Number(last.seal) };
 }
 
 /**
@@ -104,11 +106,15 @@ export const unpackLeaves = (packed: Buffer): Buffer[] =>
   );
 
 /** The newest entry of every organization as of a seal, in the order of their ids. */
-export const newestEntries = (
+export const newestEntries = (tx: SqlTransaction, seal: number): Promise<NewestEntry[]> => tx.$queryRaw`
+  SELECT organization_id AS organization, entry FROM audit_newest_entries(${seal}::bigint)`;
+
+/** The entries that were made for a seal, by organization and position. */
+export const entriesFor = (
   tx: SqlTransaction,
   seal: number,
-): Promise<{ organization: string; entry: Uint8Array }[]> => tx.$queryRaw`
-  SELECT organization_id AS organization, entry FROM audit_newest_entries(${seal}::bigint)`;
+): Promise<(NewestEntry & { previous: Uint8Array })[]> => tx.$queryRaw`
+  SELECT organization_id AS organization, previous, entry FROM audit_entries_for(${seal}::bigint)`;
 
 export async function insertSeal(
   tx: SqlTransaction,

@@ -10,7 +10,7 @@ import {
 } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { calculateJwkThumbprint } from 'jose';
-import { leafHash } from '../../formats/merkle/merkle-tree.js';
+import { leafHash, merkleRoot } from '../../formats/merkle/merkle-tree.js';
 import { authenticate, seal as sealPrivate, unseal } from '../../platform/crypto/master-key.js';
 
 /** Stands before the first entry and the first head. */
@@ -69,6 +69,16 @@ export const headForm = ({ seal, time, previous, root }: SealHead): Buffer =>
 /** The leaf of an organization in the tree over all of them. @param entry hash of its newest entry */
 export const newestLeaf = (organization: string, entry: Uint8Array): Buffer =>
   leafHash(form({ organization, entry: hex(entry) }));
+
+/** Where an organization's ledger ends: the hash of its newest entry. */
+export interface NewestEntry {
+  organization: string;
+  entry: Uint8Array;
+}
+
+/** The root of a head. @param entries in the order of their organizations */
+export const rootOver = (entries: readonly NewestEntry[]): Buffer =>
+  merkleRoot(entries.map(({ organization, entry }) => newestLeaf(organization, entry)));
 
 /** The leaf of an event. @param canonical its canonical form (audit.canonical.ts) */
 export const eventLeaf = (canonical: string | Uint8Array): Buffer => leafHash(Buffer.from(canonical));

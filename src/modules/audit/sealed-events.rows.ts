@@ -8,6 +8,8 @@ export interface SealedEvent {
   position: number;
   /** What `canonicalForm` gives, and a line end; undefined when the ledger has lost the event. */
   line: Buffer | undefined;
+  /** Of an event that is not of the interval by its time in the tree, which nobody has signed: that time, and its leaf there. */
+  outside?: { time: Date; leaf: Buffer };
 }
 
 /** Some trees of an organization, and what of them is wanted. Positions and times are half-open, but for `latest`. */
@@ -32,7 +34,8 @@ const LINES_BYTES = 1024 * 1024;
 /**
  * Sealed events in the order of their positions, in their canonical form: the same bytes as `canonicalForm` makes of a row, at
  * a fraction of its cost, since Postgres writes all of it but the detail. Its `to_json` escapes a text as RFC 8785 wants it
- * (tests compare the two). An event that a tree names and that is not there is one without a line, whatever the filter.
+ * (tests compare the two). An event that a tree names and that is not there is one without a line, whatever the filter; one
+ * that is outside of the interval comes as well, to be told from one that was only said to be.
  */
 export async function sealedEvents(
   database: DatabaseService,
@@ -46,10 +49,12 @@ export async function sealedEvents(
   await database.copyFromOrganization(
     organizationId,
     canonicalQuery(organizationId, stretch, filter),
-    ([place, head, detail, tail]) => {
+    ([place, head, detail, tail, leaf, at]) => {
       const position = stretch.next + place!.readInt32BE(0);
       ordered &&= events.length === 0 || events.at(-1)!.position < position;
-      events.push({ position, line: head ? lines.write(head!, detail!, tail!) : undefined });
+      const line = head ? lines.write(head, detail!, tail!) : undefined;
+      const outside = leaf && { leaf: Buffer.from(leaf), time: new Date(Number(at!.readBigInt64BE())) };
+      events.push({ position, line, ...(outside && { outside }) });
     },
   );
   // Rows come as the join finds them, which is as they were written: wide rows are not sorted for that.
@@ -82,6 +87,14 @@ function canonicalQuery(organizationId: string, stretch: Stretch, filter: EventF
   const wanted = Object.entries(filter).map(
     ([member, value]) => `e.${FILTERED_COLUMNS[member as keyof EventFilter]} = ${pg.escapeLiteral(value)}`,
   );
+  const bounds = [
+    ...(stretch.from ? [`named.occurred_at >= ${time(stretch.from)}`] : []),
+    ...(stretch.to ? [`named.occurred_at < ${time(stretch.to)}`] : []),
+  ];
+  const leaf =
+    bounds.length > 0
+      ? `CASE WHEN NOT (${bounds.join(' AND ')}) THEN substring(t.leaves FROM (32 * (named.place - 1) + 1)::int FOR 32) END`
+      : 'NULL::bytea';
   return `
     SELECT (n.position - ${stretch.next})::int,
       CASE WHEN e.id IS NOT NULL THEN concat(
@@ -93,9 +106,11 @@ function canonicalQuery(organizationId: string, stretch: Stretch, filter: EventF
         ',"patient":', ${text('patient_ref')}, ',"request":', ${text('request_id')},
         ',"resource":{"id":', ${text('resource_id')}, ',"type":', ${text('resource_type')}, '},"scopes":', array_to_json(e.scopes),
         ',"study":', ${text('study_ref')}, ',"time":"', to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS'),
-        'Z","trace":', ${text('trace_id')}, ',"v":1}')
+        'Z","trace":', ${text('trace_id')}, ',"v":1}'),
+      n.leaf, CASE WHEN n.leaf IS NOT NULL THEN (extract(epoch FROM n.occurred_at) * 1000)::bigint END
     FROM (
-      SELECT t.first_position + named.place - 1 AS position, named.id, named.occurred_at
+      SELECT t.first_position + named.place - 1 AS position, named.id, named.occurred_at,
+        ${leaf} AS leaf
       FROM audit_tree t
       CROSS JOIN LATERAL unnest(t.event_ids, t.event_times) WITH ORDINALITY AS named(id, occurred_at, place)
       WHERE t.organization_id = ${organization}
@@ -103,7 +118,5 @@ function canonicalQuery(organizationId: string, stretch: Stretch, filter: EventF
     LEFT JOIN audit_event e ON e.organization_id = ${organization} AND e.id = n.id AND e.occurred_at = n.occurred_at
       AND e.occurred_at >= ${time(stretch.earliest)} AND e.occurred_at <= ${time(stretch.latest)}
     WHERE n.position >= ${stretch.next} AND n.position < ${stretch.until}
-      ${stretch.from ? `AND n.occurred_at >= ${time(stretch.from)}` : ''}
-      ${stretch.to ? `AND n.occurred_at < ${time(stretch.to)}` : ''}
-      ${wanted.length > 0 ? `AND (e.id IS NULL OR (${wanted.join(' AND ')}))` : ''}`;
+      ${wanted.length > 0 ? `AND (e.id IS NULL OR n.leaf IS NOT NULL OR (${wanted.join(' AND ')}))` : ''}`;
 }

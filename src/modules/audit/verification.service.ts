@@ -6,7 +6,7 @@ import type { SqlTransaction } from '../../platform/database/sql-transaction.js'
 import { ApplicationError } from '../../platform/errors/application-error.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
 import { type EventName, eventsNamed } from './ledger.rows.js';
-import { isRetired, type RetiredMonth, retiredMonths } from './retired.rows.js';
+import { isRetired, type RetiredMonth, retiredMonths, retiredWithin } from './retired.rows.js';
 import { lastSeal, ourSealKeys } from './seal.rows.js';
 import type { Verification, Verify } from './seals.schemas.js';
 import { anchorsAround, checkAnchors } from './verification/anchor-check.js';
@@ -25,10 +25,13 @@ import {
   treeBefore,
   treesFrom,
 } from './verification/ledger-reader.js';
+import { provenMonths } from './verification/proven-months.js';
 import { judgeEvents, leafOf } from './verification/tree-events.js';
 
 /** Events of one request at most. */
 const MOST_EVENTS = 1_000_000;
+/** Ledgers that one process verifies at once: each takes a connection and much of a core. */
+const MOST_AT_ONCE = 2;
 /** Events that are read at a time: so long the process does nothing else. */
 const SLICE = 1_000;
 
@@ -40,8 +43,8 @@ interface Walk {
   chain: EntryChain;
   events: number;
   seals: number;
-  /** Months that were taken out of the ledger: what is not there was not removed. */
-  months: readonly RetiredMonth[];
+  /** Months that were taken out of the ledger: of those that are proven, what is not there was not removed. */
+  months: { told: readonly RetiredMonth[]; proven: readonly RetiredMonth[] };
   retired: number;
   /** Numbers of the seals that the first and the last tree were made for. */
   firstSeal?: number;
@@ -64,13 +67,13 @@ export class VerificationService {
     private readonly storage: StorageService,
   ) {}
 
-  /** One at a time for an organization, since each reads and hashes as much as a million events. @throws verification_under_way, too_many_events */
+  /** One at a time for an organization and few for all, since each reads and hashes as much as a million events. @throws verification_under_way, too_many_events */
   async verify(organizationId: string, interval: Verify): Promise<Verification> {
-    if (this.underWay.has(organizationId))
+    if (this.underWay.has(organizationId) || this.underWay.size >= MOST_AT_ONCE)
       throw new ApplicationError(
         'verification_under_way',
         409,
-        'This ledger is being verified. Ask again when that has been answered.',
+        'This ledger is being verified, or several others are. Ask again when that has been answered.',
       );
     this.underWay.add(organizationId);
     try {
@@ -81,11 +84,12 @@ export class VerificationService {
   }
 
   private async walk(organizationId: string, { from, to }: Verify): Promise<Verification> {
+    const { database, storage } = this;
     const interval = { ...(from && { from: new Date(from) }), ...(to && { to: new Date(to) }) };
-    const [keys, extent, months] = await this.inside(organizationId, async (tx) => [
+    const [keys, extent, told] = await this.inside(organizationId, async (tx) => [
       await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY),
       await extentOf(tx, organizationId, interval),
-      await retiredMonths(tx, organizationId),
+      retiredWithin(await retiredMonths(tx, organizationId), interval),
     ]);
     if (extent.sealed + extent.unsealed > MOST_EVENTS)
       throw new ApplicationError(
@@ -93,7 +97,9 @@ export class VerificationService {
         422,
         `There are more than ${MOST_EVENTS} events in this interval. Verify shorter ones by from and to, or verify an export.`,
       );
+    const proven = await provenMonths({ database, storage }, keys, organizationId, told);
     const chain = new EntryChain(keys, organizationId);
+    const months = { told, proven };
     const walk: Walk = { organizationId, interval, keys, chain, events: 0, seals: 0, months, retired: 0 };
     const first = from === undefined ? 1 : extent.first;
     const last = to === undefined ? Number.MAX_SAFE_INTEGER : extent.last;
@@ -169,7 +175,12 @@ export class VerificationService {
       chain.add(tree) ??
       (await judgeEvents(tree, {
         actual,
-        isRetired: ({ occurredAt }) => isRetired(walk.months, occurredAt),
+        retired: ({ occurredAt }) =>
+          isRetired(walk.months.proven, occurredAt)
+            ? 'proven'
+            : isRetired(walk.months.told, occurredAt)
+              ? 'told'
+              : undefined,
         elsewhere: (id) => eventById(tx, organizationId, id),
       })) ??
       recordFault(tree, chain.hash!);
@@ -221,9 +232,9 @@ export class VerificationService {
     walk: Walk,
   ): Promise<{ fault?: Fault | undefined; through?: Date; anchoredThrough?: Date }> {
     const known = await this.inside(walk.organizationId, (tx) => lastSeal(tx));
-    const anchors = await anchorsAround(this.storage, known?.number ?? 0);
-    const concerned = walk.firstSeal ?? known?.number ?? 1;
-    const start = Math.max(1, Math.min(concerned, known?.number ?? 1) - 1);
+    const anchors = await anchorsAround(this.storage, known?.seal ?? 0);
+    const concerned = walk.firstSeal ?? known?.seal ?? 1;
+    const start = Math.max(1, Math.min(concerned, known?.seal ?? 1) - 1);
     const check = new HeadCheck(walk.keys, start);
     const asked = new Set([walk.firstSeal, walk.lastSeal]);
     let wrong: Fault | undefined;

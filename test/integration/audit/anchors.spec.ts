@@ -13,7 +13,11 @@ import { VerificationService } from '../../../src/modules/audit/verification.ser
 import { plantExport } from '../../../src/modules/audit/verification/planted-export.fixture.js';
 import { Anchoring } from '../../../src/modules/audit/worker/anchoring.js';
 import { LedgerGauges } from '../../../src/modules/audit/worker/ledger-gauges.js';
+import { anchorsAround } from '../../../src/modules/audit/verification/anchor-check.js';
+import { LedgerRewritten } from '../../../src/modules/audit/worker/next-head.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
+import { StorageService } from '../../../src/platform/storage/storage.service.js';
+import { DatabaseService } from '../../../src/platform/database/database.service.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { metrics } from '../../../src/platform/health/metrics.js';
 import { signWebhook } from '../../../src/platform/outbound/webhook-signature.js';
@@ -174,14 +178,24 @@ describe('heads of seals', () => {
         valid: false,
         first_bad: { seal: last, why: expect.stringMatching(/^truncated: /) },
       });
-      // And when the ledger goes on as if nothing had been.
-      await sealer.seal();
+      // And when the ledger goes on as if nothing had been, which it does in a process that knows of nothing.
+      await expect(sealer.seal()).rejects.toThrow(LedgerRewritten);
+      const database = worker.get(DatabaseService, { strict: false });
+      await new SealerService(world.workerConfig, database, worker.get(Clock)).seal();
       expect(await verify()).toMatchObject({
         valid: false,
         first_bad: { seal: last, why: expect.stringMatching(/^anchor: /) },
       });
     });
     expect(await verify()).toMatchObject({ valid: true });
+  });
+
+  it('are found however long ago the last of them was taken', async () => {
+    const storage = worker.get(StorageService, { strict: false });
+    const all = await anchorsAround(storage, 0);
+    expect(all).toEqual(await noted('bucket'));
+    for (const later of [1, 499, 501, 1_000, 1_000_000])
+      expect((await anchorsAround(storage, all.at(-1)! + later)).at(-1)).toBe(all.at(-1));
   });
 });
 

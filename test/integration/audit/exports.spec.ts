@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
@@ -10,6 +11,7 @@ import { SealerService } from '../../../src/modules/audit/worker/sealer.service.
 import { parseCsv } from '../../support/csv.js';
 import { Client, eventually } from '../../support/client.js';
 import { findFaults, type Manifest, sealKeys } from '../../support/exported.js';
+import { asSuperuser } from '../../support/tampered-ledger.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(180_000);
@@ -374,4 +376,70 @@ describe('the ledger', () => {
       detail: { code: 'ledger_damaged', first_bad: 3 },
     });
   });
+
+  it('that says of a removed event that it is of another time is not exported as if it were', async () => {
+    const other = await world.newTenant();
+    const by = new Client(world.baseUrl, other.apiKey);
+    await act(by, 5);
+    const from = new Date(Date.now() - 3_600_000).toISOString();
+    await seal();
+    const third = (await ledgerOf(other))[2]!;
+    const moved = (time: string) =>
+      asSuperuser(world.admin, (client) =>
+        client.query(
+          `UPDATE audit_tree SET event_times[$2] = $3, first_time = $3 WHERE organization_id = $1 AND first_position = 1`,
+          [other.organizationId, third.position, time],
+        ),
+      );
+    const failed = async () => {
+      const { id } = (await by.post(EXPORTS, { format: 'ndjson', from })).body;
+      return (
+        await eventually(
+          () => by.get(`${EXPORTS}/${id}`),
+          (answer) => ['done', 'failed'].includes(answer.body.state),
+        )
+      ).body;
+    };
+    await asSuperuser(world.admin, (client) =>
+      client.query('DELETE FROM audit_event WHERE id = $1', [third.id]),
+    );
+    await moved('1970-01-01');
+    const damaged = { state: 'failed', failure: 'ledger_damaged', first_bad: { seq: third.position } };
+    expect(await failed()).toMatchObject(damaged);
+    // Nor with something else in its place.
+    await asSuperuser(world.admin, (client) =>
+      client.query(
+        `INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, action, outcome, scopes, detail)
+         VALUES ($1, '1970-01-01', $2, 'system', 'x', 'success', '{}', '{}')`,
+        [third.id, other.organizationId],
+      ),
+    );
+    expect(await failed()).toMatchObject(damaged);
+  });
+});
+
+it('an export that somebody else than a worker has begun is not gone on with', async () => {
+  const source = (await exported(client, { format: 'ndjson' })).told;
+  for (const forged of [
+    `written = true, next_position = end_position`,
+    `filters = '{"action": "none:ever"}', written = true`,
+    `from_time = now(), written = true`,
+    `progress_mac = NULL`,
+  ]) {
+    const id = randomUUID();
+    await asSuperuser(world.admin, async (owner) => {
+      await owner.query(
+        `INSERT INTO audit_export SELECT (jsonb_populate_record(e, jsonb_build_object(
+           'id', $2::text, 'state', 'running', 'finished_at', NULL, 'manifest_sha256', NULL, 'progressed_at', now() - interval '1 hour'))).*
+         FROM audit_export e WHERE organization_id = $1 AND id = $3`,
+        [tenant.organizationId, id, source.id],
+      );
+      await owner.query(`UPDATE audit_export SET ${forged} WHERE id = $1`, [id]);
+    });
+    const { body } = await eventually(
+      () => client.get(`${EXPORTS}/${id}`),
+      (answer) => ['done', 'failed'].includes(answer.body.state),
+    );
+    expect({ forged, ...body }).toMatchObject({ forged, state: 'failed', failure: 'progress_forged' });
+  }
 });

@@ -11,6 +11,7 @@ import { asOwner } from '../../../src/platform/database/owner-connection.js';
 import { StorageService } from '../../../src/platform/storage/storage.service.js';
 import { Client, eventually } from '../../support/client.js';
 import { plantEvents } from '../../support/past-events.js';
+import { asSuperuser, putBack } from '../../support/tampered-ledger.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(300_000);
@@ -190,6 +191,59 @@ describe('a month', () => {
       [tenant.organizationId],
     );
     expect(await months()).toHaveLength(1);
+  });
+
+  it('is proven by its export alone: neither rows, nor events, nor times make what was removed look retired', async () => {
+    const storage = worker.get(StorageService, { strict: false });
+    const { manifestKey } = (await exportsOfRetired()).find(
+      ({ organizationId }) => organizationId === tenant.organizationId,
+    )!;
+    const manifest = Buffer.concat(await collect((await storage.read(manifestKey))!.bytes));
+    const [line, ...others] = manifest.toString().split('\n');
+    for (const forged of [undefined, line!.replace(/"rows":\d+/, '"rows":31'), others.join('\n'), '{}']) {
+      if (forged === undefined) await storage.delete([manifestKey]);
+      else await storage.writeBytes(manifestKey, Buffer.from(forged));
+      expect({ forged, ...(await eventsOfMonth()) }).toMatchObject({
+        forged,
+        valid: false,
+        first_bad: { why: expect.stringMatching(/^removed: .*no export in the bucket proves/) },
+      });
+    }
+    await storage.writeBytes(manifestKey, manifest);
+    expect(await eventsOfMonth()).toMatchObject({ valid: true, retired: 30 });
+
+    const [newest] = (
+      await world.admin.query<{ first: string; id: string; at: Date }>(
+        `SELECT first_position AS first, event_ids[1]::text AS id, event_times[1] AS at FROM audit_tree
+         WHERE organization_id = $1 ORDER BY first_position DESC LIMIT 1`,
+        [tenant.organizationId],
+      )
+    ).rows;
+    const month = `to_char($3::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM')`;
+    for (const hide of [
+      // As if the month of it had been retired, with its event.
+      `WITH forged AS (
+         INSERT INTO audit_retired SELECT organization_id, (${month} || '-01')::date, export_id, export_key, manifest_key,
+           manifest_sha256, 1, 1, 1, now() FROM audit_retired WHERE organization_id = $1 AND month = '2019-05-01' RETURNING *)
+       INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, action, outcome, resource_type, resource_id, scopes, detail)
+       SELECT gen_random_uuid(), retired_at, organization_id, 'system', 'operator', 'audit:retired', 'success', 'AuditExport', export_id, '{}',
+         jsonb_build_object('month', ${month}, 'tree', $2::bigint) FROM forged`,
+      // As if it had been of the month that was.
+      `UPDATE audit_tree SET event_times[1] = '2019-05-31', first_time = '2019-05-31'
+       WHERE organization_id = $1 AND first_position = $2 AND $3::timestamptz IS NOT NULL`,
+    ])
+      await putBack(world.admin, async () => {
+        await asSuperuser(world.admin, async (owner) => {
+          await owner.query(hide, [tenant.organizationId, newest!.first, newest!.at]);
+          await owner.query('DELETE FROM audit_event WHERE id = $1', [newest!.id]);
+        });
+        const found = (await client.post('/api/v1/audit/verify', {})).body;
+        expect(found).toMatchObject({ valid: false });
+        await asSuperuser(world.admin, (owner) =>
+          owner.query(`DELETE FROM audit_retired WHERE month > '2019-07-01'`),
+        );
+      });
+    expect(await eventsOfMonth()).toMatchObject({ valid: true, retired: 30 });
   });
 
   it('is missing from reports, which say so', async () => {

@@ -10,14 +10,28 @@ const BEHIND = 500;
 const AHEAD = 20;
 
 /**
- * Numbers of the heads in the bucket, from a little before `seal` on. To be asked for before the heads of the database are
- * read: a head is in the database before it is in the bucket.
+ * Numbers of the heads in the bucket, from a little before `seal` on, or of the last there are before that. To be asked for
+ * before the heads of the database are read: a head is in the database before it is in the bucket.
  */
 export async function anchorsAround(storage: StorageService, seal: number): Promise<number[]> {
-  const startAfter = anchorKey(Math.max(0, seal - BEHIND));
-  const page = await storage.list(ANCHORS, { startAfter }).next();
-  const objects = page.done ? [] : page.value;
-  return objects.flatMap(({ key }) => anchorNumber(key) ?? []);
+  let end = Math.max(0, seal - BEHIND);
+  const numbers = await anchorsAfter(storage, end);
+  if (numbers.length > 0) return numbers;
+  // None for hours: where history was written anew, no more are taken there, and the last ones say so.
+  let last = 0;
+  while (end - last > 1) {
+    const middle = Math.floor((last + end) / 2);
+    const found = await anchorsAfter(storage, middle);
+    if (found.length === 0) end = middle;
+    else last = found.at(-1)!;
+  }
+  return anchorsAfter(storage, Math.max(0, last - BEHIND));
+}
+
+/** A page of them. */
+async function anchorsAfter(storage: StorageService, seal: number): Promise<number[]> {
+  const page = await storage.list(ANCHORS, { startAfter: anchorKey(seal) }).next();
+  return page.done ? [] : page.value.flatMap(({ key }) => anchorNumber(key) ?? []);
 }
 
 /**

@@ -1,13 +1,12 @@
-import { merkleRoot } from '../../../formats/merkle/merkle-tree.js';
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
-import { hashOf, headForm, newestLeaf, type SealHead, type Signed } from '../seal.js';
+import { hashOf, headForm, rootOver, type SealHead, type Signed } from '../seal.js';
 import { newestEntries } from '../seal.rows.js';
 import { HeadChain, type SealKeys } from './chains.js';
 import { fault, type Fault } from './fault.js';
 
 /**
  * The heads from the first one that is concerned to the newest. Of each: number, signature, and that it follows from the one
- * before it. Of those that are `asked` for: that their root is over the newest entries of all organizations as of then.
+ * before it. {@link rootFault} says whether one is over the newest entries of all organizations as of then.
  */
 export class HeadCheck {
   private readonly chain: HeadChain;
@@ -36,8 +35,7 @@ export class HeadCheck {
 /** Whether a head is over what the ledgers have. */
 export async function rootFault(tx: SqlTransaction, { seal, root }: SealHead): Promise<Fault | undefined> {
   const newest = await newestEntries(tx, seal);
-  const expected = merkleRoot(newest.map(({ organization, entry }) => newestLeaf(organization, entry)));
-  if (expected.equals(root)) return undefined;
+  if (rootOver(newest).equals(root)) return undefined;
   return fault(
     'truncated',
     { seal },

@@ -13,7 +13,7 @@ export interface Interval {
 /** Trees that are read at a time, and events at most that they have together, but for one tree that has more by itself. */
 const TREES = 100;
 const EVENTS = 10_000;
-const HEADS = 500;
+const HEADS = 200; // signatures of which are checked in one go
 
 /** What Postgres takes for the first and the last time there is. */
 const ends = ({ from, to }: Interval) => [
@@ -28,7 +28,13 @@ export interface StoredTree extends TreeRow {
   lastTime: Date;
 }
 
-/** The positions of the trees that have events of the interval, how many they have, and how many wait for their seal. */
+/** Most events are sealed within a minute; a tree is looked into when it was sealed up to so long after the interval. */
+const SEALED_WITHIN = '1 hour';
+
+/**
+ * The positions of the trees that have events of the interval, how many they have, and how many wait for their seal. What times
+ * a tree's events have is not signed, when it was sealed is: so a tree is of the interval by either.
+ */
 export async function extentOf(
   tx: SqlTransaction,
   organizationId: string,
@@ -42,7 +48,8 @@ export async function extentOf(
            (SELECT count(*) FROM audit_unsealed u WHERE u.organization_id = ${organizationId}::uuid
               AND u.occurred_at >= ${from}::timestamptz AND u.occurred_at < ${to}::timestamptz) AS unsealed
     FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
-      AND t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz`;
+      AND ((t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz)
+        OR (t.sealed_at >= ${from}::timestamptz AND t.sealed_at < ${to}::timestamptz + ${SEALED_WITHIN}::interval))`;
   const { first, last, sealed, unsealed } = extent!;
   return {
     ...(first !== null && { first: Number(first) }),

@@ -13,8 +13,8 @@ export type SealedTree = Pick<TreeRow, 'first' | 'size' | 'root' | 'events' | 'l
 export interface LedgerEvents {
   /** The leaf of each event as it stands in the ledger under its id and time, by position; undefined of one that is not there. */
   actual: readonly (Buffer | undefined)[];
-  /** Whether an event's month was taken out of the ledger by retention, after a verified export. */
-  isRetired(event: EventName): boolean;
+  /** Whether an event's month was taken out of the ledger by retention, and whether an export in the bucket proves it. */
+  retired(event: EventName): 'proven' | 'told' | undefined;
   /** The event under its id, whatever its time says now. */
   elsewhere(id: string): Promise<AuditRecord | undefined>;
 }
@@ -44,7 +44,7 @@ export async function judgeEvents(tree: SealedTree, ledger: LedgerEvents): Promi
       const code = tree.leaves.some((other) => same(actual, other)) ? 'reordered' : 'altered';
       return fault(code, { seq: tree.first + index, id: event.id });
     }
-    if (!ledger.isRetired(event)) return judgeAbsent(tree, index, ledger);
+    if (ledger.retired(event) !== 'proven') return judgeAbsent(tree, index, ledger);
   }
   return undefined;
 }
@@ -56,7 +56,13 @@ async function judgeAbsent(tree: SealedTree, index: number, ledger: LedgerEvents
   const place = { seq: tree.first + index, id };
   if (same(missingLeaf(id), leaf)) return fault('removed', place, 'It was gone before it was sealed.');
   const found = await ledger.elsewhere(id);
-  if (!found) return fault('removed', place);
+  if (!found)
+    return fault(
+      'removed',
+      place,
+      ledger.retired(tree.events[index]!) &&
+        'Its month was retired, and no export in the bucket proves what it held.',
+    );
   const actual = leafOf(found);
   if (same(actual, leaf)) return fault('record', place, 'It has another time for this one.');
   if (tree.leaves.some((other) => same(actual, other))) return fault('reordered', place);

@@ -9,11 +9,13 @@ import { exportKey } from '../exports.keys.js';
 import { ExportBucket } from './export.bucket.js';
 import { LedgerDamaged } from './export.errors.js';
 import { ExportParts, PART_BYTES, type SentPart } from './export.parts.js';
+import { NO_PARTS, type Progress, progressMac, withPart } from './export.progress.js';
 import { type Part, recordPart, recordWritten, restartExport, type ScopedExport } from './export.rows.js';
 import { nextStretch } from './export.scope.js';
 import type { WrittenEvent } from './formats/export.format.js';
 import { FORMATS } from './formats/formats.js';
 import { findStudies } from './formats/studies.rows.js';
+import { OutsideEvents } from './outside-events.js';
 
 /** What the bucket says of parts that it has lost, or that somebody has written again. */
 const LOST = ['NoSuchUpload', 'InvalidPart'];
@@ -43,11 +45,14 @@ export class ExportFile {
     const key = exportKey({ ...underWay, id: underWay.exportId });
     const parts = [...underWay.parts];
     const etags = parts.map(({ etag }) => etag);
+    let { digest } = underWay;
     let upload = underWay.multipart && this.storage.resumeMultipart(underWay.multipart, etags);
     const file = new ExportParts(
       async () => (upload ??= await this.bucket.begin(underWay, key)),
       async (part: SentPart) => {
-        await this.bucket.inside(underWay, (tx) => recordPart(tx, underWay, part, this.clock.now()));
+        digest = withPart(digest, part);
+        const mac = this.macOf(underWay, { next: part.next, written: false, digest });
+        await this.bucket.inside(underWay, (tx) => recordPart(tx, underWay, part, mac, this.clock.now()));
         parts.push(part);
       },
       this.partBytes,
@@ -57,12 +62,21 @@ export class ExportFile {
       const size = parts.reduce((sum, { bytes }) => sum + bytes, 0);
       await this.bucket.complete(key, upload, size);
     } catch (error) {
-      if (LOST.includes((error as Error).name))
-        await this.bucket.inside(underWay, (tx) => restartExport(tx, underWay, this.clock.now()));
+      if (LOST.includes((error as Error).name)) await this.restart(underWay);
       throw error;
     }
-    await this.bucket.inside(underWay, (tx) => recordWritten(tx, underWay, this.clock.now()));
+    const mac = this.macOf(underWay, { next: underWay.scope.end, written: true, digest });
+    await this.bucket.inside(underWay, (tx) => recordWritten(tx, underWay, mac, this.clock.now()));
     return parts;
+  }
+
+  private restart(underWay: ScopedExport): Promise<void> {
+    const mac = this.macOf(underWay, { next: underWay.scope.first, written: false, digest: NO_PARTS });
+    return this.bucket.inside(underWay, (tx) => restartExport(tx, underWay, mac, this.clock.now()));
+  }
+
+  private macOf(underWay: ScopedExport, progress: Progress): Buffer {
+    return progressMac(this.config.SCANDOCK_MASTER_KEY, underWay, progress);
   }
 
   private async fill(file: ExportParts, underWay: ScopedExport): Promise<void> {
@@ -90,14 +104,21 @@ export class ExportFile {
 
   /** While some are written, those behind them are read. */
   private async *events(underWay: ScopedExport): AsyncGenerator<WrittenEvent[]> {
+    const { database, storage } = this;
+    const masterKey = this.config.SCANDOCK_MASTER_KEY;
+    const outside = new OutsideEvents({ database, storage, masterKey }, underWay.organizationId);
     let coming = this.read(underWay, underWay.next);
     for (let batch = await coming; batch; batch = await coming) {
       coming = this.read(underWay, batch.until);
       coming.catch(() => undefined); // whoever waits for it is told
-      yield batch.events.map(({ position, line }) => {
-        if (!line) throw new LedgerDamaged(position);
-        return { position, line };
-      });
+      const written: WrittenEvent[] = [];
+      for (const event of batch.events) {
+        const { position, line } = event;
+        if (event.outside) await outside.expectSealed(event);
+        else if (line) written.push({ position, line });
+        else throw new LedgerDamaged(position);
+      }
+      yield written;
     }
   }
 

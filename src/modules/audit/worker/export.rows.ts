@@ -4,6 +4,7 @@ import type { MultipartId } from '../../../platform/storage/multipart-upload.js'
 import type { EventFilter } from '../event.filter.js';
 import type { WriteExportPayload } from '../exports.jobs.js';
 import type { SentPart } from './export.parts.js';
+import { NO_PARTS, withPart } from './export.progress.js';
 import type { ExportScope } from './export.scope.js';
 
 /** One attempt to write an export. Only the last one that began goes on. */
@@ -27,6 +28,10 @@ export interface Claimed extends Attempt {
   scope: ExportScope | undefined;
   /** Position of the next event. */
   next: number;
+  /** `withPart` of all parts. */
+  digest: Buffer;
+  /** What says that a worker has come so far; null before there is a scope. */
+  mac: Buffer | null;
   rows: number;
   bytes: number;
   /** What the attempt before left in the bucket: the file if it is not `written` yet, else the manifest. */
@@ -55,6 +60,7 @@ interface Row {
   multipart_key: string | null;
   multipart_id: string | null;
   written: boolean;
+  progress_mac: Buffer | null;
 }
 
 /** Begins an attempt. Undefined when there is nothing to do. */
@@ -67,11 +73,9 @@ export async function claimExport(
     UPDATE audit_export SET state = 'running', attempts = attempts + 1, tries = tries + 1, progressed_at = ${now}::timestamptz
     WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND finished_at IS NULL
     RETURNING attempts, tries, failure, format::text, from_time, to_time, filters, seal_number, first_position, next_position,
-              end_position, rows, bytes, multipart_key, multipart_id, written`;
+              end_position, rows, bytes, multipart_key, multipart_id, written, progress_mac`;
   if (!row) return undefined;
-  const parts = await tx.$queryRaw<(Part & { bytes: bigint; rows: bigint })[]>`
-    SELECT number, etag, bytes, rows, sha256 FROM audit_export_part
-    WHERE organization_id = ${organizationId}::uuid AND export_id = ${exportId}::uuid ORDER BY number`;
+  const parts = await partsOf(tx, organizationId, exportId);
   return {
     organizationId,
     exportId,
@@ -87,12 +91,30 @@ export async function claimExport(
         ? undefined
         : { seal: Number(row.seal_number), first: Number(row.first_position), end: Number(row.end_position) },
     next: Number(row.next_position),
+    digest: parts.reduce(withPart, NO_PARTS),
+    mac: row.progress_mac,
     rows: Number(row.rows),
     bytes: Number(row.bytes),
     multipart: toMultipart(row.multipart_key, row.multipart_id),
     written: row.written,
-    parts: parts.map((part) => ({ ...part, bytes: Number(part.bytes), rows: Number(part.rows) })),
+    parts,
   };
+}
+
+async function partsOf(tx: SqlTransaction, organizationId: string, exportId: string): Promise<SentPart[]> {
+  const rows = await tx.$queryRaw<
+    (Omit<SentPart, 'bytes' | 'rows' | 'next' | 'held'> &
+      Record<'bytes' | 'rows' | 'next', bigint> & { held: string[] })[]
+  >`
+    SELECT number, etag, bytes, rows, sha256, next_position AS next, held::text[] AS held FROM audit_export_part
+    WHERE organization_id = ${organizationId}::uuid AND export_id = ${exportId}::uuid ORDER BY number`;
+  return rows.map(({ bytes, rows: count, next, held, ...part }) => ({
+    ...part,
+    bytes: Number(bytes),
+    rows: Number(count),
+    next: Number(next),
+    held: held.map(Number),
+  }));
 }
 
 /** Says once for all attempts which events it holds. */
@@ -100,9 +122,10 @@ export async function recordScope(
   tx: SqlTransaction,
   { organizationId, exportId, attempt }: Attempt,
   { seal, first, end }: ExportScope,
+  mac: Buffer,
 ): Promise<void> {
   await tx.$executeRaw`
-    UPDATE audit_export SET seal_number = ${seal}::bigint, first_position = ${first}::bigint, next_position = ${first}::bigint,
+    UPDATE audit_export SET progress_mac = ${mac}::bytea, seal_number = ${seal}::bigint, first_position = ${first}::bigint, next_position = ${first}::bigint,
       end_position = ${end}::bigint
     WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND attempts = ${attempt}::int`;
 }
@@ -129,11 +152,12 @@ export async function recordPart(
   tx: SqlTransaction,
   { organizationId, exportId, attempt }: Attempt,
   { number, etag, bytes, rows, sha256, next, held }: SentPart,
+  mac: Buffer,
   now: Date,
 ): Promise<boolean> {
   const changed = await tx.$executeRaw`
     UPDATE audit_export SET next_position = ${next}::bigint, rows = rows + ${rows}::bigint, bytes = bytes + ${bytes}::bigint,
-      tries = 0, failure = NULL, progressed_at = ${now}::timestamptz
+      tries = 0, failure = NULL, progressed_at = ${now}::timestamptz, progress_mac = ${mac}::bytea
     WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int`;
   if (changed === 0) return false;
   await tx.$executeRaw`
@@ -147,10 +171,11 @@ export async function recordPart(
 export async function recordWritten(
   tx: SqlTransaction,
   { organizationId, exportId, attempt }: Attempt,
+  mac: Buffer,
   now: Date,
 ): Promise<boolean> {
   const changed = await tx.$executeRaw`
-    UPDATE audit_export SET written = true, next_position = end_position, multipart_key = NULL, multipart_id = NULL, tries = 0,
+    UPDATE audit_export SET progress_mac = ${mac}::bytea, written = true, next_position = end_position, multipart_key = NULL, multipart_id = NULL, tries = 0,
       failure = NULL, progressed_at = ${now}::timestamptz
     WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int`;
   return changed > 0;
@@ -160,10 +185,11 @@ export async function recordWritten(
 export async function restartExport(
   tx: SqlTransaction,
   { organizationId, exportId, attempt }: Attempt,
+  mac: Buffer,
   now: Date,
 ): Promise<boolean> {
   const changed = await tx.$executeRaw`
-    UPDATE audit_export SET next_position = first_position, rows = 0, bytes = 0, multipart_key = NULL, multipart_id = NULL,
+    UPDATE audit_export SET progress_mac = ${mac}::bytea, next_position = first_position, rows = 0, bytes = 0, multipart_key = NULL, multipart_id = NULL,
       progressed_at = ${now}::timestamptz
     WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int`;
   if (changed === 0) return false;

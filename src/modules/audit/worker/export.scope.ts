@@ -21,17 +21,18 @@ export interface Interval {
   to: Date | null;
 }
 
-/** Undefined when nothing of the organization is sealed yet. */
+/**
+ * All trees that may have events of the interval by what is signed of them, which is when they were sealed: what times their
+ * events have is looked at when they are read. Undefined when nothing of the organization is sealed yet.
+ */
 export async function findScope(
   tx: SqlTransaction,
   organizationId: string,
   { from, to }: Interval,
 ): Promise<ExportScope | undefined> {
   const settled = to && new Date(to.getTime() + SEALED_WITHIN_MS);
-  const [row] = await tx.$queryRaw<
-    { seal: bigint; first: bigint | null; end: bigint | null; newest: bigint }[]
-  >`
-    SELECT head.seal, wanted.first, wanted.end, newest.end AS newest
+  const [row] = await tx.$queryRaw<{ seal: bigint; first: bigint | null; end: bigint }[]>`
+    SELECT head.seal, wanted.first, newest.end
     FROM (SELECT coalesce((SELECT min(s.number) FROM audit_seal s WHERE s.sealed_at >= ${settled}::timestamptz),
                           (SELECT max(s.number) FROM audit_seal s)) AS seal) AS head
     CROSS JOIN LATERAL (
@@ -39,13 +40,11 @@ export async function findScope(
       WHERE t.organization_id = ${organizationId}::uuid AND t.seal_number <= head.seal
       ORDER BY t.seal_number DESC, t.first_position DESC LIMIT 1) AS newest
     CROSS JOIN LATERAL (
-      SELECT min(t.first_position) AS first, max(t.first_position + t.size) AS end FROM audit_tree t
+      SELECT min(t.first_position) AS first FROM audit_tree t
       WHERE t.organization_id = ${organizationId}::uuid AND t.seal_number <= head.seal
-        AND (${from}::timestamptz IS NULL OR t.last_time >= ${from}::timestamptz)
-        AND (${to}::timestamptz IS NULL OR t.first_time < ${to}::timestamptz)) AS wanted`;
+        AND (${from}::timestamptz IS NULL OR t.sealed_at >= ${from}::timestamptz OR t.last_time >= ${from}::timestamptz)) AS wanted`;
   if (!row) return undefined;
-  const [first, end] = [Number(row.first ?? row.newest), Number(row.end ?? row.newest)];
-  return { seal: Number(row.seal), first, end };
+  return { seal: Number(row.seal), first: Number(row.first ?? row.end), end: Number(row.end) };
 }
 
 /** The trees from a position on that are read next. Undefined when there are none. */

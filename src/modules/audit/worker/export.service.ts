@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '../../../platform/clock/clock.js';
 import { CONFIG } from '../../../platform/config/config.module.js';
@@ -17,6 +17,7 @@ import { LedgerDamaged, NothingSealed, Superseded } from './export.errors.js';
 import { ExportFile } from './export.file.js';
 import { manifestLines } from './export.manifest.js';
 import { ExportParts } from './export.parts.js';
+import { progressMac } from './export.progress.js';
 import {
   type Attempt,
   claimExport,
@@ -55,6 +56,7 @@ export class ExportService {
   async write(job: WriteExportPayload): Promise<void> {
     const claimed = await this.claim(job);
     if (!claimed) return;
+    if (claimed.scope && !this.isOurs(claimed)) return this.fail(claimed, 'progress_forged');
     if (claimed.tries > MOST_TRIES) return this.fail(claimed, claimed.failure ?? 'gave_up');
     const { scope } = claimed;
     if (!scope) throw new NothingSealed();
@@ -87,9 +89,17 @@ export class ExportService {
       if (!claimed || claimed.scope) return claimed;
       const scope = await findScope(tx, job.organizationId, claimed);
       if (!scope) return claimed;
-      await recordScope(tx, claimed, scope);
-      return { ...claimed, scope, next: scope.first };
+      const begun = { ...claimed, scope, next: scope.first };
+      const mac = progressMac(this.config.SCANDOCK_MASTER_KEY, begun, begun);
+      await recordScope(tx, claimed, scope, mac);
+      return { ...begun, mac };
     });
+  }
+
+  /** Whether a worker has come as far as the database says. */
+  private isOurs(claimed: Claimed): boolean {
+    const expected = progressMac(this.config.SCANDOCK_MASTER_KEY, claimed, claimed);
+    return claimed.mac?.length === expected.length && timingSafeEqual(claimed.mac, expected);
   }
 
   /** @returns its SHA-256 */

@@ -37,7 +37,7 @@ export class LedgerGauges extends Chore {
       const last = await lastSeal(tx);
       auditSealAgeSeconds.set(age(last?.time));
       for (const place of this.anchoring.placeNames)
-        auditAnchorBehind.set({ place }, (last?.number ?? 0) - (await lastAnchored(tx, place)));
+        auditAnchorBehind.set({ place }, (last?.seal ?? 0) - (await lastAnchored(tx, place)));
     });
   }
 }

@@ -14,9 +14,7 @@ import {
   hashOf,
   headForm,
   missingLeaf,
-  newestLeaf,
   newSealKey,
-  NOTHING_BEFORE,
   openSealKey,
   type SealKey,
   type SealKeyRow,
@@ -24,15 +22,18 @@ import {
 } from '../seal.js';
 import {
   endOfChain,
+  entriesFor,
   insertSeal,
   insertSealKey,
   insertTree,
   lastSeal,
   lockSealKeys,
   newestEntries,
+  ourSealKeys,
   signingSealKey,
   takeUnsealed,
 } from '../seal.rows.js';
+import { LedgerRewritten, nextHead } from './next-head.js';
 
 interface Waiting {
   organization_id: string;
@@ -52,6 +53,8 @@ export class SealerService {
   private key: SealKey | undefined;
   /** Of the newest tree or head that this process made. */
   private latest: Date | undefined;
+  /** Number of the newest head that this process made. */
+  private sealed = 0;
 
   constructor(
     @Inject(CONFIG) private readonly config: ConfigValues,
@@ -62,6 +65,7 @@ export class SealerService {
   /**
    * Seals all that waits. Returns the number of the new head.
    * @throws {@link WrongMasterKey} before anything is sealed
+   * @throws {@link LedgerRewritten} when what was sealed is not what it was: then there is no new head
    * @throws what kept an organization from being sealed, after all others were
    */
   async seal(): Promise<number> {
@@ -77,9 +81,9 @@ export class SealerService {
       } catch (error) {
         failures.push(error); // one tenant's trouble is not the others'
       }
-    const number = await this.sealHead();
+    this.sealed = await this.sealHead();
     if (failures.length > 0) throw failures[0];
-    return number;
+    return this.sealed;
   }
 
   /** @returns whether there may be more */
@@ -102,7 +106,7 @@ export class SealerService {
       ];
       const tree = {
         organization: organizationId,
-        seal: (last?.number ?? 0) + 1,
+        seal: (last?.seal ?? 0) + 1,
         time: this.notBefore(last?.time, time),
         first: next,
         size: events.length,
@@ -115,22 +119,20 @@ export class SealerService {
     });
   }
 
+  /** @throws LedgerRewritten */
   private sealHead(): Promise<number> {
     return this.database.withOrganizationSql(PLATFORM_ORGANIZATION, async (tx) => {
       await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit head', 0))`;
       const key = await this.signingKey(tx);
       const last = await lastSeal(tx);
-      const number = (last?.number ?? 0) + 1;
-      const newest = await newestEntries(tx, number);
-      const head = {
-        seal: number,
-        time: this.notBefore(last?.time),
-        previous: last?.head ?? NOTHING_BEFORE,
-        root: merkleRoot(newest.map(({ organization, entry }) => newestLeaf(organization, entry))),
-      };
+      const seal = last?.seal ?? 0;
+      if (seal < this.sealed) throw new LedgerRewritten(`The head of seal ${this.sealed} is gone.`);
+      const keys = await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY);
+      const next = nextHead(keys, last, await newestEntries(tx, seal), await entriesFor(tx, seal + 1));
+      const head = { ...next, time: this.notBefore(last?.time) };
       const form = headForm(head);
       await insertSeal(tx, { ...head, ...signForm(key, form), head: hashOf(form) });
-      return number;
+      return next.seal;
     });
   }
 

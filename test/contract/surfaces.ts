@@ -38,17 +38,21 @@ export class Surfaces {
     readonly sso: IdentityProvider,
   ) {}
 
-  static async open(overrides: Record<string, string> = {}): Promise<Surfaces> {
+  static async open(
+    overrides: Record<string, string> = {},
+    connections: Record<string, string> = {},
+  ): Promise<Surfaces> {
     const [office, sso] = [await PostOffice.open(), await IdentityProvider.open()];
     // No reconciler: an upload lands when somebody says so, and its event is theirs.
-    const world = await createWorld({
+    const environment = {
       ...UNLIMITED,
       ...office.environment,
       ...sso.environment,
       RECONCILE_INTERVAL_MS: '3600000',
       STORAGE_EVENTS_SECRET,
       ...overrides,
-    });
+    };
+    const world = await createWorld(environment, connections);
     await world.startWorker();
     const tenant = await world.newTenant();
     const platform = await platformOwner(world);

@@ -8,7 +8,7 @@ import { Enqueuer } from '../../src/platform/queue/enqueuer.js';
 import { allCalls } from '../contract/all-calls.js';
 import { Surfaces } from '../contract/surfaces.js';
 import { type CapturedCall, captureCall } from '../support/captured-call.js';
-import { LEDGER_FAULTS } from './ledger-faults.js';
+import { IMPATIENT, LEDGER_FAULTS } from './ledger-faults.js';
 import { settledState, wholeState } from './whole-state.js';
 
 /**
@@ -38,7 +38,7 @@ const audited = (): Route[] =>
   surfaces.world.api.routes.filter(({ operation }) => operation.audited !== 'never');
 
 beforeAll(async () => {
-  surfaces = await Surfaces.open({ DATABASE_POOL_SIZE: String(PARALLEL) });
+  surfaces = await Surfaces.open({ DATABASE_POOL_SIZE: String(PARALLEL) }, IMPATIENT);
   const calls = allCalls(() => surfaces);
   const given = await surfaces.sharedExam();
   [successes, others] = [new Map(), new Map()];

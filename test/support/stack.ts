@@ -22,15 +22,24 @@ export interface Stack {
   close(): Promise<void>;
 }
 
-/** @param overrides variables of the environment. */
-export async function startStack(overrides: Record<string, string> = {}): Promise<Stack> {
+/**
+ * @param overrides variables of the environment
+ * @param connections what connections of ours have otherwise than as shipped, as node-postgres names it
+ */
+export async function startStack(
+  overrides: Record<string, string> = {},
+  connections: Record<string, string> = {},
+): Promise<Stack> {
   const name = `t_${randomBytes(6).toString('hex')}`;
   const server = new Pool({ connectionString: process.env.TEST_ADMIN_URL!, max: 1 });
   await server.query(`CREATE DATABASE ${name} TEMPLATE scandock_template`);
   const url = (user?: string, password?: string): string => {
     const target = new URL(process.env.TEST_ADMIN_URL!);
     target.pathname = `/${name}`;
-    if (user) [target.username, target.password] = [user, password!];
+    if (user) {
+      [target.username, target.password] = [user, password!];
+      for (const [name, value] of Object.entries(connections)) target.searchParams.set(name, value);
+    }
     return target.toString();
   };
   const folder = mkdtempSync(path.join(tmpdir(), 'scandock-s3-'));

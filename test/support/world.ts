@@ -30,9 +30,12 @@ export interface World extends Stack {
   close(): Promise<void>;
 }
 
-/** The API in this process, listening, on a stack of its own. */
-export async function createWorld(overrides: Record<string, string> = {}): Promise<World> {
-  const stack = await startStack(overrides);
+/** The API in this process, listening, on a stack of its own. Parameters are those of {@link startStack}. */
+export async function createWorld(
+  overrides: Record<string, string> = {},
+  connections: Record<string, string> = {},
+): Promise<World> {
+  const stack = await startStack(overrides, connections);
   const api = await createApi(stack.config);
   await api.app.listen(stack.config.PORT, '127.0.0.1');
   const organizations = api.app.get(OrganizationsService, { strict: false });

@@ -60,16 +60,18 @@ const FORM_OPERATIONS = ['tokens:issue', 'tokens:introspect', 'tokens:revoke', '
 const FORM = 'application/x-www-form-urlencoded';
 
 /**
- * What is settled before a body is read: the operation's name, for event, log and metric of a request that no guard will
- * see; whose portal it is, where the route is a portal's; who calls, where the route is not public; and that a form comes
+ * What is settled before a body is read: the operation's name and what its schemas declare, for event, log and metric of a
+ * request that no guard will see; whose portal it is, where the route is a portal's; who calls, where the route is not public; and that a form comes
  * only where one is expected.
  */
 function admitBeforeBody(server: FastifyInstance, routes: Route[], guard: AuthenticationGuard): void {
   const table = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]));
   server.addHook('onRequest', async (request, reply) => {
-    const route = table.get(`${request.method} ${request.routeOptions.url}`);
+    const method = request.method === 'HEAD' ? 'GET' : request.method; // the server answers it by the route of the GET
+    const route = table.get(`${method} ${request.routeOptions.url}`);
     if (!route) return;
     request.context.operation = route.operation;
+    request.context.declares = route.declares;
     await guard.admit(request, new ExecutionContextHost([request, reply]), route);
     const isForm = request.headers['content-type']?.toLowerCase().startsWith(FORM) ?? false;
     if (isForm && !FORM_OPERATIONS.includes(route.operation.name))

@@ -16,10 +16,13 @@ export interface AuditDetails {
   'audit:release-hold': Record<string, never>;
 }
 
-export type AuditOutcome = 'success' | 'denied' | 'failure';
+export const OUTCOMES = ['success', 'denied', 'failure'] as const;
+export type AuditOutcome = (typeof OUTCOMES)[number];
+
+export const ACTOR_KINDS = ['client', 'api_key', 'user', 'share_link', 'anonymous', 'system'] as const;
 
 export interface AuditActor {
-  kind: 'client' | 'api_key' | 'user' | 'share_link' | 'anonymous' | 'system';
+  kind: (typeof ACTOR_KINDS)[number];
   id?: string;
   label?: string;
 }

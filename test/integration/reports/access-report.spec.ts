@@ -303,7 +303,12 @@ describe('nobody learns by a report', () => {
     [{ type: 'study', id: randomUUID(), limit: 1001 }],
     [{ type: 'study', id: 'x' }],
     [{ type: 'study', id: randomUUID(), from: 'yesterday' }],
+    [{ type: 'study', id: randomUUID(), from: '0000-01-01T00:00:00Z' }],
+    [{ type: 'study', id: randomUUID(), to: '9999-12-31T23:59:59-01:00' }],
+    [{ type: 'study', id: randomUUID(), from: '2026-01-02T00:00:00Z', to: '2026-01-02T00:00:00Z' }],
+    [{ type: 'study', id: randomUUID(), from: '2026-01-02T00:00:00+02:00', to: '2026-01-01T22:00:00Z' }],
   ])('is asked %j', async (asked) => {
     expect((await auditor.access(asked)).status).toBe(400);
+    expect((await auditor.disclosures(asked)).status).toBe(400);
   });
 });

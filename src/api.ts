@@ -38,7 +38,13 @@ export async function createApi(config: ConfigValues, { documentation = false } 
     app.enableCors({
       origin: config.CORS_ORIGINS,
       methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-      exposedHeaders: ['x-request-id', 'retry-after', 'x-validation-error', 'x-upload-id'],
+      exposedHeaders: [
+        'x-request-id',
+        'retry-after',
+        'x-validation-error',
+        'x-upload-id',
+        'x-complete-since',
+      ],
     });
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const suppressed = auditResponses(

@@ -38,7 +38,13 @@ export async function createApi(config: ConfigValues, { documentation = false } 
     app.enableCors({
       origin: config.CORS_ORIGINS,
       methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-      exposedHeaders: ['x-request-id', 'retry-after', 'x-validation-error', 'x-upload-id'],
+      exposedHeaders: [
+        'x-request-id',
+        'retry-after',
+        'x-validation-error',
+        'x-upload-id',
+        'x-complete-since',
+      ],
     });
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   const suppressed = auditResponses(
@@ -60,16 +66,18 @@ const FORM_OPERATIONS = ['tokens:issue', 'tokens:introspect', 'tokens:revoke', '
 const FORM = 'application/x-www-form-urlencoded';
 
 /**
- * What is settled before a body is read: the operation's name, for event, log and metric of a request that no guard will
- * see; whose portal it is, where the route is a portal's; who calls, where the route is not public; and that a form comes
+ * What is settled before a body is read: the operation's name and what its schemas declare, for event, log and metric of a
+ * request that no guard will see; whose portal it is, where the route is a portal's; who calls, where the route is not public; and that a form comes
  * only where one is expected.
  */
 function admitBeforeBody(server: FastifyInstance, routes: Route[], guard: AuthenticationGuard): void {
   const table = new Map(routes.map((route) => [`${route.method} ${route.path}`, route]));
   server.addHook('onRequest', async (request, reply) => {
-    const route = table.get(`${request.method} ${request.routeOptions.url}`);
+    const method = request.method === 'HEAD' ? 'GET' : request.method; // the server answers it by the route of the GET
+    const route = table.get(`${method} ${request.routeOptions.url}`);
     if (!route) return;
     request.context.operation = route.operation;
+    request.context.declares = route.declares;
     await guard.admit(request, new ExecutionContextHost([request, reply]), route);
     const isForm = request.headers['content-type']?.toLowerCase().startsWith(FORM) ?? false;
     if (isForm && !FORM_OPERATIONS.includes(route.operation.name))

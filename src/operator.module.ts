@@ -16,6 +16,7 @@ import './modules/exams/exams.policy.js';
 import './modules/inspect/inspect.policy.js';
 import './modules/metadata/metadata.policy.js';
 import './modules/orders/orders.policy.js';
+import './modules/reports/reports.policy.js';
 import './modules/results/results.policy.js';
 import './modules/sharing/sharing.policy.js';
 import './modules/studies/studies.policy.js';

@@ -5,7 +5,8 @@ import { UnsentInvitations } from './modules/access/worker/unsent-invitations.js
 import { AuditModule } from './modules/audit/audit.module.js';
 import { AuditWorkerModule } from './modules/audit/worker/audit-worker.module.js';
 import { Anchoring } from './modules/audit/worker/anchoring.js';
-import { LedgerGauges } from './modules/audit/worker/ledger-gauges.js';
+import { AuditGauges } from './modules/audit/worker/audit-gauges.js';
+import { Partitions } from './modules/audit/worker/partitions.js';
 import { Sealing } from './modules/audit/worker/sealing.js';
 import { UnfinishedExports } from './modules/audit/worker/unfinished-exports.js';
 import { AuthWorkerModule } from './modules/auth/worker/auth-worker.module.js';
@@ -57,7 +58,8 @@ export class WorkerModule {
             { module: AuditWorkerModule, chore: Sealing },
             { module: AuditWorkerModule, chore: UnfinishedExports },
             { module: AuditWorkerModule, chore: Anchoring },
-            { module: AuditWorkerModule, chore: LedgerGauges },
+            { module: AuditWorkerModule, chore: Partitions },
+            { module: AuditWorkerModule, chore: AuditGauges },
           ],
         ),
       ],

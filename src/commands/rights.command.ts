@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import '../api.module.js'; // brings every module's policy: a rule allows what they define
 import type { EffectiveRights } from '../modules/access/explain.schemas.js';
 import type { Holder } from '../modules/access/rights.rows.js';
 import { asOperator } from '../operator.js';

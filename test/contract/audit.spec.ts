@@ -368,6 +368,41 @@ describe('every audited route', () => {
       ]);
   });
 
+  it('is not told of an order that a route does not take: nobody writes into the ledger what they like', async () => {
+    const order = newId();
+    const answers: [Answer, object][] = [
+      [
+        await client.get(`/api/v1/audit/keys?order_id=${order}`),
+        { outcome: 'success', resource_type: 'AuditSeal', resource_id: null },
+      ],
+      [
+        await client.get(`/api/v1/exams?order_id=${order}`),
+        { outcome: 'failure', resource_type: 'Exam', resource_id: null },
+      ],
+      [
+        await client.post('/api/v1/audit/verify', { order_id: order }),
+        { outcome: 'failure', resource_type: 'AuditSeal', resource_id: null },
+      ],
+    ];
+    for (const [answer, expected] of answers) {
+      const [event] = await eventsOf(answer);
+      expect(event).toMatchObject(expected);
+      expect(JSON.stringify(event)).not.toContain(order);
+    }
+    const takes = ({ declares }: Route) => declares.query.has('order_id') || declares.body.has('order_id');
+    expect(world.api.routes.filter(takes).map(nameOf).sort()).toEqual([
+      'GET /failure-report',
+      'GET /new-order',
+      'GET /results',
+      'GET /status',
+      'GET /upload',
+      'PATCH /add-metadata',
+      'POST /new-order',
+      'POST /results',
+      'POST /upload',
+    ]);
+  });
+
   it('with a body that cannot be read: a failure all the same', async () => {
     const answer = await client.post('/api/v1/exams', '{"name":');
     expect(await eventsOf(answer)).toEqual([

@@ -43,6 +43,7 @@ export const SEEN_ELSEWHERE: Record<string, string> = {
 /** Every class that acts without being asked, and the events of what it does; or why there are none. */
 export const DOERS: Record<string, string[] | string> = {
   Anchoring: 'takes heads to where they are kept as well, which audit_anchor tells',
+  AuditGauges: 'measures, and changes nothing',
   DeletionProcessor: ['organizations:exported', 'organizations:purged'],
   DeliverProcessor: ['sign-in:deliver-code'],
   DiscardProcessor: ['files:discard'],
@@ -50,7 +51,7 @@ export const DOERS: Record<string, string[] | string> = {
   ExportProcessor: 'audit:export-finished, which is seen elsewhere',
   FileCompletion: ['uploads:register'],
   InvitationHandler: ['users:deliver-invitation'],
-  LedgerGauges: 'measures, and changes nothing',
+  Partitions: 'makes room for events to come, and changes none',
   ResultDelivery: ['uploads:register'],
   Sealing: 'its seals are a ledger of their own',
   UnfinishedDeletions: 'queues the work of DeletionProcessor',

@@ -6,7 +6,7 @@ export type DetailValue = string | number | boolean | null | DetailValue[] | { [
  * is closed for the compiler while audit imports no feature. Actions that are not listed carry no detail of their own.
  */
 export interface AuditDetails {
-  /** A batch of refusals past the rate limit, counted instead of written one by one. */
+  /** A batch of failures of one address or principal on one route, counted instead of written one by one. */
   'auth:suppressed-failures': { route: string; count: number };
   /** Times of the events that are kept; null: no such bound. */
   'audit:place-hold': { from: string | null; to: string | null; replayed: boolean };
@@ -16,10 +16,13 @@ export interface AuditDetails {
   'audit:release-hold': Record<string, never>;
 }
 
-export type AuditOutcome = 'success' | 'denied' | 'failure';
+export const OUTCOMES = ['success', 'denied', 'failure'] as const;
+export type AuditOutcome = (typeof OUTCOMES)[number];
+
+export const ACTOR_KINDS = ['client', 'api_key', 'user', 'share_link', 'anonymous', 'system'] as const;
 
 export interface AuditActor {
-  kind: 'client' | 'api_key' | 'user' | 'share_link' | 'anonymous' | 'system';
+  kind: (typeof ACTOR_KINDS)[number];
   id?: string;
   label?: string;
 }

@@ -133,6 +133,11 @@ const ACTIONS: Record<string, Row> = {
   'organizations:exported': [EXPORT],
   // An event that was sealed and is gone: somebody beyond our roles took it away.
   'audit:missing-event': [ALERT, RESTRICTED_FUNCTION],
+  // What is kept, or no longer kept, of the ledger is not a use of it.
+  'audit:place-hold': [ALERT, SECURITY_CONFIGURATION],
+  'audit:release-hold': [ALERT, SECURITY_CONFIGURATION],
+  'audit:retired': [ALERT, SECURITY_CONFIGURATION],
+  'audit:dropped': [ALERT, SECURITY_CONFIGURATION],
   'tokens:revoke': [AUTHENTICATION, LOGOUT],
   'sessions:end': [AUTHENTICATION, LOGOUT],
   'sessions:revoke': [AUTHENTICATION, LOGOUT],
@@ -174,15 +179,11 @@ function rowOf(action: string, area: string, verb: string, code: ActionCode): Ro
   const own = Object.hasOwn(ACTIONS, action) && ACTIONS[action];
   if (own) return own;
   const rows = Object.hasOwn(AREAS, area) ? AREAS[area] : undefined;
-  if (area === 'audit')
-    return /-(hold|retention|partition)s?$/.test(action) && code !== 'R' ? HOLDS : [LOG_USED];
+  if (area === 'audit') return [LOG_USED];
   if (verb === 'list') return [QUERY];
   if (rows) return code === 'R' ? rows.reads : rows.changes;
   return [ACTIVITY];
 }
-
-/** What is kept, or no longer kept, of the ledger is not a use of it. */
-const HOLDS: Row = [ALERT, SECURITY_CONFIGURATION];
 
 /** Whether the table says of the area what it is: an action of an area that is not in it is Application Activity. */
 export const isCodedArea = (action: string): boolean => Object.hasOwn(AREAS, action.split(':')[0]!);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Prisma } from '../../generated/prisma/client.js';
 import { isUuid } from '../../platform/database/id.js';
 import { plainText } from '../../platform/http/validation.js';
+import { ACTOR_KINDS, OUTCOMES } from './audit.events.js';
 
 const word = plainText(200);
 
@@ -10,10 +11,10 @@ const reference = word.transform((id) => (isUuid(id) ? id.toLowerCase() : id));
 
 /** Which events are wanted: all that is given must be so. Times are a half-open interval, like every one of ours. */
 export const eventFilterSchema = z.strictObject({
-  actor_kind: z.enum(['client', 'api_key', 'user', 'share_link', 'anonymous', 'system']).optional(),
+  actor_kind: z.enum(ACTOR_KINDS).optional(),
   actor_id: reference.optional(),
   action: word.optional(),
-  outcome: z.enum(['success', 'denied', 'failure']).optional(),
+  outcome: z.enum(OUTCOMES).optional(),
   resource_type: word.optional(),
   resource_id: reference.optional(),
   patient: reference.optional(),

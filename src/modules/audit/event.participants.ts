@@ -1,5 +1,6 @@
+import type { ConfigValues } from '../../platform/config/config.schema.js';
 import type { AuditRecord } from './audit.events.js';
-import { codingOf, type DcmCode, type EventCoding, ROLES } from './event.coding.js';
+import { type DcmCode, type EventCoding, ROLES } from './event.coding.js';
 
 /** What the outer formats need beside the event itself. */
 export interface CodingContext {
@@ -10,6 +11,10 @@ export interface CodingContext {
   /** The event's place in its organization's sealed ledger, where it is told. */
   position?: number;
 }
+
+/** What this installation is called, in files and to receivers alike: the host that callers reach it by. */
+export const auditSource = ({ PUBLIC_URL }: Pick<ConfigValues, 'PUBLIC_URL'>): string =>
+  new URL(PUBLIC_URL).host;
 
 /** Name of our own codes and identifiers, where DICOM wants a name and FHIR a URI. */
 export const OWN_SYSTEM = 'Scandock';
@@ -33,11 +38,7 @@ export interface Participant {
  * The participants PS3.15 A.5.3 wants: who asked for it, this application, and the medium of an export or import. A
  * download's or upload's address is a secret, so that the medium is named by the row it is the content of.
  */
-export function participantsOf(
-  event: AuditRecord,
-  source: string,
-  coding = codingOf(event.action),
-): Participant[] {
+export function participantsOf(event: AuditRecord, source: string, coding: EventCoding): Participant[] {
   const address = event.ip === null || event.ip === '' ? {} : { address: event.ip };
   const media = mediaOf(coding);
   return [

@@ -1,27 +1,25 @@
 import { z } from 'zod';
 import { pageQuery, pageSchemaOf } from '../../platform/http/cursor.js';
+import { isInterval, writtenInstant } from '../../platform/http/validation.js';
+import { OUTCOMES } from './audit.events.js';
 import { eventFilterSchema } from './event.filter.js';
 
 /** Events are told apart by the millisecond: a bound between two of them would have to be rounded. */
 const TO_THE_MILLISECOND = /^[^.]*(\.\d{1,3}\D.*)?$/;
 
-/** Nothing of ours is older than the epoch, and Postgres knows no year 0. */
-const timeSchema = z.iso
-  .datetime({ offset: true })
-  .refine((time) => Date.parse(time) >= 0, 'must not be before 1970')
-  .refine((time) => TO_THE_MILLISECOND.test(time), 'must not be finer than a millisecond');
+const time = writtenInstant.refine(
+  (text) => TO_THE_MILLISECOND.test(text),
+  'must not be finer than a millisecond',
+);
 
 export const listEventsSchema = z
   .strictObject({
-    from: timeSchema.optional().describe('The earliest time that is wanted'),
-    to: timeSchema.optional().describe('The first time that is not wanted any more'),
+    from: time.optional().describe('The earliest time that is wanted'),
+    to: time.optional().describe('The first time that is not wanted any more'),
     ...eventFilterSchema.shape,
     ...pageQuery,
   })
-  .refine(({ from, to }) => !from || !to || Date.parse(from) < Date.parse(to), {
-    path: ['to'],
-    message: 'must be after from',
-  });
+  .refine(...isInterval());
 export type ListEvents = z.output<typeof listEventsSchema>;
 
 export const eventSchema = z.object({
@@ -29,7 +27,7 @@ export const eventSchema = z.object({
   time: z.iso.datetime(),
   actor: z.object({ kind: z.string(), id: z.string().nullable(), label: z.string().nullable() }),
   action: z.string().describe('The name of the operation'),
-  outcome: z.enum(['success', 'denied', 'failure']),
+  outcome: z.enum(OUTCOMES),
   resource: z.object({ type: z.string().nullable(), id: z.string().nullable() }),
   patient: z.string().nullable().describe('The id of the user the event is about'),
   study: z.string().nullable().describe('The id of our row of the study the event is about'),

@@ -6,7 +6,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { timeOfId } from '../../platform/database/id.js';
 import { notFound } from '../../platform/errors/application-error.js';
-import { decodeCursor, toPage } from '../../platform/http/cursor.js';
+import { decodeCursor, olderThan, toPage } from '../../platform/http/cursor.js';
 import { whereEvent } from './event.filter.js';
 import type { EventPage, EventView, ListEvents, SealedEventView } from './events.schemas.js';
 import { sealOf } from './sealed.rows.js';
@@ -39,7 +39,7 @@ export class AuditEventsService {
               { organizationId, ...whereEvent(filter) },
               ...(from ? [{ occurredAt: { gte: new Date(from) } }] : []),
               ...(to ? [{ occurredAt: { lt: new Date(to) } }] : []),
-              ...(cursor ? before(cursor) : []),
+              ...(cursor ? olderThan(cursor, 'occurredAt') : []),
               span,
             ],
           },
@@ -106,16 +106,6 @@ async function findEvent(tx: Transaction, caller: Caller, id: string): Promise<A
     if (found) return found;
   }
   throw notFound();
-}
-
-/** What a page goes on with. */
-function before(cursor: string) {
-  const { createdAt, id } = decodeCursor(cursor);
-  // The first condition says nothing new, but an index can begin with it.
-  return [
-    { occurredAt: { lte: createdAt } },
-    { OR: [{ occurredAt: { lt: createdAt } }, { id: { lt: id } }] },
-  ];
 }
 
 const toView = (event: AuditEvent): EventView => ({

@@ -1,23 +1,19 @@
 import { z } from 'zod';
 import { pageQuery, pageSchemaOf } from '../../platform/http/cursor.js';
+import { instant, isInterval } from '../../platform/http/validation.js';
 import { URL_LIFETIME_SECONDS } from '../../platform/storage/presigner.js';
 import { eventFilterSchema } from './event.filter.js';
-
-const time = z.iso
-  .datetime({ offset: true })
-  .refine((text) => Date.parse(text) >= 0, 'must not be before 1970')
-  .transform((text) => new Date(text));
 
 export const createExportSchema = z
   .strictObject({
     format: z.enum(['csv', 'ndjson', 'fhir', 'dicom']),
-    from: time.optional().describe('The earliest time of an event that is wanted'),
-    to: time.optional().describe('The time before which an event must have happened'),
+    from: instant.optional().describe('The earliest time of an event that is wanted'),
+    to: instant.optional().describe('The time before which an event must have happened'),
     filters: eventFilterSchema
       .optional()
       .describe('Only an export without any can prove that it is complete'),
   })
-  .refine(({ from, to }) => !from || !to || from < to, { path: ['to'], message: 'must be later than from' });
+  .refine(...isInterval());
 export type CreateExport = z.output<typeof createExportSchema>;
 
 export const listExportsSchema = z.strictObject(pageQuery);

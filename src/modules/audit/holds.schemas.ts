@@ -1,16 +1,14 @@
 import { z } from 'zod';
 import { pageQuery, pageSchemaOf } from '../../platform/http/cursor.js';
-import { plainText } from '../../platform/http/validation.js';
-
-const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
+import { instant, isInterval, plainText } from '../../platform/http/validation.js';
 
 export const placeHoldSchema = z
   .strictObject({
     reference: plainText(100).describe('The matter’s number, and nothing of a person'),
-    from: time.optional().describe('Events from then on are kept; absent: however old'),
-    to: time.optional().describe('Events before then are kept; absent: whatever comes'),
+    from: instant.optional().describe('Events from then on are kept; absent: however old'),
+    to: instant.optional().describe('Events before then are kept; absent: whatever comes'),
   })
-  .refine(({ from, to }) => !from || !to || from < to, { path: ['to'], message: 'must be after from' });
+  .refine(...isInterval());
 export type PlaceHold = z.output<typeof placeHoldSchema>;
 
 export const listHoldsSchema = z.strictObject({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { pageQuery, pageSchemaOf } from '../../platform/http/cursor.js';
+import { isInterval, writtenInstant } from '../../platform/http/validation.js';
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -40,19 +41,12 @@ export const sealKeysSchema = z.object({
 });
 export type SealKeySet = z.output<typeof sealKeysSchema>;
 
-const time = z.iso
-  .datetime({ offset: true })
-  .refine((value) => Date.parse(value) >= 0, 'must not be before 1970');
-
 export const verifySchema = z
   .strictObject({
-    from: time.optional().describe('Events from this time on; absent: from the first'),
-    to: time.optional().describe('Events before this time; absent: to the last'),
+    from: writtenInstant.optional().describe('Events from this time on; absent: from the first'),
+    to: writtenInstant.optional().describe('Events before this time; absent: to the last'),
   })
-  .refine(({ from, to }) => !from || !to || Date.parse(from) < Date.parse(to), {
-    path: ['to'],
-    message: 'must be later than from',
-  });
+  .refine(...isInterval());
 export type Verify = z.output<typeof verifySchema>;
 
 export const verificationSchema = z.object({

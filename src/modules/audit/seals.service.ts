@@ -4,13 +4,13 @@ import type { Caller } from '../../platform/authorization/principal.js';
 import { CONFIG } from '../../platform/config/config.module.js';
 import type { ConfigValues } from '../../platform/config/config.schema.js';
 import { DatabaseService } from '../../platform/database/database.service.js';
-import { validationError } from '../../platform/errors/application-error.js';
+import { cursorOf } from '../../platform/http/cursor.js';
 import { entryJson, signedJson } from './export.manifest.js';
 import { newestTrees, ourSealKeys } from './seal.rows.js';
 import type { ListSeals, SealKeySet, SealPage } from './seals.schemas.js';
 
 /** Position of the last tree of a page. */
-const cursorSchema = z.int().min(1);
+const positions = cursorOf(z.int().min(1));
 
 /** What an auditor takes home: the seals of an organization, and the keys that they can be checked with. */
 @Injectable()
@@ -23,12 +23,12 @@ export class SealsService {
   /** Newest first. */
   list(caller: Caller, { limit, cursor }: ListSeals): Promise<SealPage> {
     const { organizationId } = caller.principal;
-    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : decodeCursor(cursor);
+    const before = cursor === undefined ? Number.MAX_SAFE_INTEGER : positions.decode(cursor);
     return this.database.withOrganizationSql(organizationId, async (tx) => {
       const rows = await newestTrees(tx, organizationId, before, limit + 1);
       const page = rows.slice(0, limit);
       const items = page.map((row) => ({ tree: entryJson(row), ...signedJson(row) }));
-      return { items, ...(rows.length > limit && { next_cursor: encodeCursor(page.at(-1)!.first) }) };
+      return { items, ...(rows.length > limit && { next_cursor: positions.encode(page.at(-1)!.first) }) };
     });
   }
 
@@ -44,16 +44,5 @@ export class SealsService {
         use: 'sig',
       })),
     }));
-  }
-}
-
-const encodeCursor = (position: number): string =>
-  Buffer.from(JSON.stringify(position)).toString('base64url');
-
-function decodeCursor(cursor: string): number {
-  try {
-    return cursorSchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-  } catch {
-    throw validationError([{ path: 'cursor', message: 'is not a cursor of this API' }]);
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { plainText, uuid } from '../../platform/http/validation.js';
+import { isInterval, plainText, uuid, writtenInstant } from '../../platform/http/validation.js';
 import { metadataPatchSchema, metadataQuerySchema } from '../metadata/metadata.schemas.js';
 import { uidSchema } from '../studies/studies.schemas.js';
 import { ORDER_STATES } from './order-state.js';
@@ -135,18 +135,15 @@ export const orderDetailSchema = statusSchema.extend({
 });
 export type OrderDetail = z.infer<typeof orderDetailSchema>;
 
-/** Nothing of ours is older than the epoch, and Postgres knows no year 0. */
-const timeSchema = z.iso
-  .datetime({ offset: true })
-  .refine((time) => Date.parse(time) >= 0, 'must not be before 1970');
-
-export const listOrdersSchema = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  cursor: z.string().min(1).max(200).optional(),
-  study_uid: uidSchema.optional(),
-  created_from: timeSchema.optional(),
-  created_to: timeSchema.optional(),
-});
+export const listOrdersSchema = z
+  .strictObject({
+    limit: z.coerce.number().int().min(1).max(100).default(20),
+    cursor: z.string().min(1).max(200).optional(),
+    study_uid: uidSchema.optional(),
+    created_from: writtenInstant.optional(),
+    created_to: writtenInstant.optional(),
+  })
+  .refine(...isInterval('created_from', 'created_to'));
 export type ListOrders = z.infer<typeof listOrdersSchema>;
 
 export const orderPageSchema = z.object({

@@ -4,7 +4,7 @@ import { csvLine } from '../../formats/csv/csv.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { toPage } from '../../platform/http/cursor.js';
 import { accessOf } from './event.meaning.js';
-import { type Range, ReportSources } from './report.sources.js';
+import { type CsvReport, type Range, ReportSources } from './report.sources.js';
 import type { ReportedEvent } from './reported-events.rows.js';
 import { ACCESS_NOTES } from './reports.notes.js';
 import type { AccessItem, AccessReport, AskAccess } from './reports.schemas.js';
@@ -38,9 +38,10 @@ export class AccessReportService {
   }
 
   /** All of it as CSV, in pieces as they are read. @throws not_found */
-  async csv(caller: Caller, asked: AskAccess): Promise<Readable> {
-    const { thing } = await this.sources.find(caller, asked);
-    return Readable.from(lines(this.sources.all(thing, rangeOf(asked))), { objectMode: false });
+  async csv(caller: Caller, asked: AskAccess): Promise<CsvReport> {
+    const { thing, completeSince } = await this.sources.find(caller, asked);
+    const content = Readable.from(lines(this.sources.all(thing, rangeOf(asked))), { objectMode: false });
+    return { content, completeSince };
   }
 }
 

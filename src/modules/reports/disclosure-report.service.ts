@@ -6,7 +6,7 @@ import { Clock } from '../../platform/clock/clock.js';
 import { validationError } from '../../platform/errors/application-error.js';
 import { toPage } from '../../platform/http/cursor.js';
 import { DISCLOSURES } from './disclosure.kinds.js';
-import { type Range, ReportSources } from './report.sources.js';
+import { type CsvReport, type Range, ReportSources } from './report.sources.js';
 import type { ReportedEvent } from './reported-events.rows.js';
 import { DISCLOSURE_NOTES } from './reports.notes.js';
 import type { AskDisclosures, DisclosureItem, DisclosureReport } from './reports.schemas.js';
@@ -44,10 +44,11 @@ export class DisclosureReportService {
   }
 
   /** All of it as CSV, in pieces as they are read. @throws not_found, validation_error */
-  async csv(caller: Caller, asked: AskDisclosures): Promise<Readable> {
+  async csv(caller: Caller, asked: AskDisclosures): Promise<CsvReport> {
     const range = this.rangeOf(asked);
-    const { thing } = await this.sources.find(caller, asked);
-    return Readable.from(lines(this.sources.all(thing, range)), { objectMode: false });
+    const { thing, completeSince } = await this.sources.find(caller, asked);
+    const content = Readable.from(lines(this.sources.all(thing, range)), { objectMode: false });
+    return { content, completeSince };
   }
 
   /** A day more than six years is taken, or nobody could ask for six years by the time a request takes. */

@@ -5,7 +5,7 @@ export type DisclosureKind = (typeof DISCLOSURE_KINDS)[number];
 /** What one kind of event is worth as a disclosure. */
 export interface DisclosureEvidence {
   kind: DisclosureKind;
-  /** `delivered`: we have sent it. `issued`: a URL that is good for 900 s, and nobody tells us whether it was used. */
+  /** `delivered`: we have sent it. `issued`: a URL that is good for some minutes, and nobody tells us whether it was used. */
   evidence: 'delivered' | 'issued';
 }
 

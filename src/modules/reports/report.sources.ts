@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { DatabaseService } from '../../platform/database/database.service.js';
@@ -29,6 +30,12 @@ export interface Range {
 export interface Found {
   thing: Thing;
   completeSince?: Date;
+}
+
+/** A report as CSV, in pieces as they are read. What its lines cannot say goes beside them. */
+export interface CsvReport {
+  content: Readable;
+  completeSince?: Date | undefined;
 }
 
 /** What both reports are made of. */

@@ -1,6 +1,7 @@
 import { Prisma } from '../../generated/prisma/client.js';
 import type { Transaction } from '../../platform/database/database.service.js';
 import type { Position } from '../../platform/http/cursor.js';
+import type { AuditActor, AuditOutcome } from '../audit/audit.events.js';
 import { namesThing, resourcesOf } from './thing.resources.js';
 import type { Thing } from './thing.js';
 
@@ -8,11 +9,11 @@ const { sql, empty } = Prisma;
 
 /** An event of a report. `createdAt` is when it happened. */
 export interface ReportedEvent extends Position {
-  actorKind: string;
+  actorKind: AuditActor['kind'];
   actorId: string | null;
   actorLabel: string | null;
   action: string;
-  outcome: string;
+  outcome: AuditOutcome;
   resourceType: string | null;
   resourceId: string | null;
   patientRef: string | null;

@@ -1,5 +1,6 @@
-const URLS =
-  'An issued download URL is proof that it was issued, not that anything was retrieved by it. It is good for 900 seconds, and whoever holds it can use it.';
+import { URL_LIFETIME_SECONDS } from '../../platform/storage/presigner.js';
+
+const URLS = `An issued download URL is proof that it was issued, not that anything was retrieved by it. It is good for ${URL_LIFETIME_SECONDS} seconds, and whoever holds it can use it.`;
 
 /** What the access report does not say; fixed sentences, the same in every answer. */
 export const ACCESS_NOTES = [

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { pageSchemaOf } from '../../platform/http/cursor.js';
-import { uuid } from '../../platform/http/validation.js';
+import { instant, isInterval, uuid } from '../../platform/http/validation.js';
+import { ACTOR_KINDS, OUTCOMES } from '../audit/audit.events.js';
 import { uidSchema } from '../studies/studies.schemas.js';
 import { DISCLOSURE_KINDS } from './disclosure.kinds.js';
-
-const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 
 /**
  * What is asked for is in the body: a StudyInstanceUID says of a patient where they were, and queries end up in proxies'
@@ -13,8 +12,8 @@ const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text)
 const asked = {
   id: uuid.optional().describe('The id of our row, also of one that is gone, as events have it'),
   study_uid: uidSchema.optional().describe('Of a study that is there, instead of its id'),
-  from: time.optional().describe('The first moment'),
-  to: time.optional().describe('The first moment no more'),
+  from: instant.optional().describe('The first moment'),
+  to: instant.optional().describe('The first moment no more'),
   limit: z.int().min(1).max(1000).default(100).describe('Of a page of JSON; a CSV has all'),
   cursor: z.string().min(1).max(200).optional(),
   format: z.enum(['json', 'csv']).optional().describe('Absent: by the Accept header, else JSON'),
@@ -32,20 +31,22 @@ const NAMES_ONE = 'give id, or study_uid of a study: one of the two';
 
 export const accessSchema = z
   .strictObject({ type: z.enum(['study', 'case', 'file']), ...asked })
-  .refine(namesOne, NAMES_ONE);
+  .refine(namesOne, NAMES_ONE)
+  .refine(...isInterval());
 export type AskAccess = z.infer<typeof accessSchema>;
 
 export const disclosuresSchema = z
   .strictObject({
     type: z.enum(['patient', 'study', 'case', 'file']),
     ...asked,
-    from: time.optional().describe('Absent: six years back, which is the earliest'),
+    from: instant.optional().describe('Absent: six years back, which is the earliest'),
   })
-  .refine(namesOne, NAMES_ONE);
+  .refine(namesOne, NAMES_ONE)
+  .refine(...isInterval());
 export type AskDisclosures = z.infer<typeof disclosuresSchema>;
 
 const who = {
-  kind: z.string().describe('client, api_key, user, share_link, anonymous or system'),
+  kind: z.enum(ACTOR_KINDS),
   id: z.string().optional(),
   label: z.string().optional().describe('As an administrator named it; a patient has none'),
 };
@@ -57,7 +58,7 @@ const accessItem = z.object({
   actor: z.object(who),
   access: z.enum(['seen', 'changed', 'denied']).describe('denied: nothing was shown, nothing changed'),
   action: z.string(),
-  outcome: z.string(),
+  outcome: z.enum(OUTCOMES),
   resource,
   ip: z.string().optional(),
   via: z.object({ share_link: z.string() }).optional().describe('What let somebody in who has no account'),

@@ -1,9 +1,28 @@
 import { z } from 'zod';
 import { validationError } from '../errors/application-error.js';
 
+/** Makes cursors of what a page ended with, and reads those of callers. */
+interface Cursors<Ended> {
+  encode(ended: Ended): string;
+  /** Throws the 400 of a cursor that is not one of ours. */
+  decode(cursor: string): Ended;
+}
+
+/** The cursors of a list whose pages end with what the schema says; JSON that fits it. */
+export const cursorOf = <Ended>(schema: z.ZodType<Ended>): Cursors<Ended> => ({
+  encode: (ended) => Buffer.from(JSON.stringify(ended)).toString('base64url'),
+  decode(cursor) {
+    try {
+      return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+    } catch {
+      throw validationError([{ path: 'cursor', message: 'is not a cursor of this API' }]);
+    }
+  },
+});
+
 /** Nothing of ours is older than the epoch, and Postgres knows no year 0. */
 const timeSchema = z.iso.datetime().refine((time) => Date.parse(time) >= 0);
-const cursorSchema = z.tuple([timeSchema, z.uuid()]);
+const positions = cursorOf(z.tuple([timeSchema, z.uuid()]));
 
 /** Where a keyset page ended: creation time and id of its last row. */
 export interface Position {
@@ -11,18 +30,13 @@ export interface Position {
   id: string;
 }
 
-export function encodeCursor({ createdAt, id }: Position): string {
-  return Buffer.from(JSON.stringify([createdAt.toISOString(), id])).toString('base64url');
-}
+export const encodeCursor = ({ createdAt, id }: Position): string =>
+  positions.encode([createdAt.toISOString(), id]);
 
 /** Throws the 400 of a cursor that is not one of ours. */
 export function decodeCursor(cursor: string): Position {
-  try {
-    const [createdAt, id] = cursorSchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-    return { createdAt: new Date(createdAt), id };
-  } catch {
-    throw validationError([{ path: 'cursor', message: 'is not a cursor of this API' }]);
-  }
+  const [createdAt, id] = positions.decode(cursor);
+  return { createdAt: new Date(createdAt), id };
 }
 
 /** What every list takes, in its query. */
@@ -63,9 +77,14 @@ export function toPage<Row extends Position, Item>(
   return { items: page.map((row) => toItem(row)), ...(next && { next_cursor: next }) };
 }
 
-/** What a page of the newest first goes on with: conditions on rows with a creation time and an id. */
-export function olderThan(cursor: string) {
+/** What a page of the newest first goes on with: conditions on rows with a time, in a column of that name, and an id. */
+export function olderThan<Column extends string = 'createdAt'>(
+  cursor: string,
+  column: Column = 'createdAt' as Column,
+) {
   const { createdAt, id } = decodeCursor(cursor);
+  const time = (condition: { lt: Date } | { lte: Date }) =>
+    ({ [column]: condition }) as Record<Column, typeof condition>;
   // The first condition says nothing new, but an index can begin with it.
-  return [{ createdAt: { lte: createdAt } }, { OR: [{ createdAt: { lt: createdAt } }, { id: { lt: id } }] }];
+  return [time({ lte: createdAt }), { OR: [time({ lt: createdAt }), { id: { lt: id } }] }];
 }

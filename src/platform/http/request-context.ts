@@ -5,11 +5,14 @@ import type { Operation } from '../authorization/operations.js';
 import type { Caller, Credential, Portal, Principal, RequestInfo } from '../authorization/principal.js';
 import type { ApplicationError } from '../errors/application-error.js';
 import { newId } from '../database/id.js';
+import type { DeclaredMembers } from './route-table.js';
 
 /** What one request has gathered on its way; guards, filters and hooks fill it in. */
 export interface RequestContext {
   info: RequestInfo;
   operation?: Operation;
+  /** What its route's schemas declare; nothing else of query and body says anything about the request. */
+  declares?: DeclaredMembers;
   /** The route takes HTTP Basic too, and its 401 has to say so. */
   basic?: boolean;
   /** Of a portal's route, once its key is known. */

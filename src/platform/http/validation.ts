@@ -17,6 +17,31 @@ export const validationPipe = (): StandardSchemaValidationPipe =>
 /** The id of a row. In lower case, as the database writes it; callers may use either (RFC 9562, section 4). */
 export const uuid = z.uuid().transform((id) => id.toLowerCase());
 
+/** Postgres knows no year 0, nothing of ours is older than the epoch, and ISO 8601 has four digits for a year. */
+const LATEST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** A time that a caller gives, as it is written: in UTC or with an offset. */
+export const writtenInstant = z.iso
+  .datetime({ offset: true })
+  .refine(
+    (text) => Date.parse(text) >= 0 && Date.parse(text) <= LATEST_MS,
+    'must be in the years 1970 to 9999',
+  );
+
+/** A time that a caller gives. */
+export const instant = writtenInstant.transform((text) => new Date(text));
+
+/** Refines what has both ends of a half-open interval, each of which may be left open. */
+export const isInterval = (
+  from = 'from',
+  to = 'to',
+): [(given: Record<string, unknown>) => boolean, { path: string[]; message: string }] => [
+  (given) => !given[from] || !given[to] || msOf(given[from]) < msOf(given[to]),
+  { path: [to], message: `must be after ${from}` },
+];
+
+const msOf = (time: unknown): number => new Date(time as Date | string).getTime();
+
 /** Of a PATCH: each member may be left out, but not all of them. */
 export const changesOf = <Members extends z.ZodRawShape>(members: Members) =>
   z

@@ -12,7 +12,7 @@ import { anchorKey, anchorText, parseAnchor } from '../../../src/modules/audit/a
 import { VerificationService } from '../../../src/modules/audit/verification.service.js';
 import { plantExport } from '../../../src/modules/audit/verification/planted-export.fixture.js';
 import { Anchoring } from '../../../src/modules/audit/worker/anchoring.js';
-import { LedgerGauges } from '../../../src/modules/audit/worker/ledger-gauges.js';
+import { AuditGauges } from '../../../src/modules/audit/worker/audit-gauges.js';
 import { anchorsAround } from '../../../src/modules/audit/verification/anchor-check.js';
 import { LedgerRewritten } from '../../../src/modules/audit/worker/next-head.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
@@ -123,7 +123,7 @@ describe('heads of seals', () => {
     await anchoring.run();
     expect((await noted('bucket')).at(-1)).toBe(last);
     expect((await noted('url')).at(-1)).toBe(last - 2);
-    await worker.get(LedgerGauges, { strict: false }).run();
+    await worker.get(AuditGauges, { strict: false }).run();
     expect(await gauge('scandock_audit_anchor_behind')).toEqual({ bucket: 0, url: 2 });
     answer = 200;
     await anchoring.run(); // too early to ask again

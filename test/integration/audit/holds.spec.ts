@@ -81,6 +81,9 @@ describe('a legal hold', () => {
     [{ reference: 'M\u0000' }],
     [{ reference: 'M', from: '2021-01-01T00:00:00Z', to: '2021-01-01T00:00:00Z' }],
     [{ reference: 'M', from: 'yesterday' }],
+    [{ reference: 'M', from: '0000-01-01T00:00:00Z' }],
+    [{ reference: 'M', to: '1969-12-31T23:59:59Z' }],
+    [{ reference: 'M', to: '9999-12-31T23:59:59-01:00' }],
     [{ reference: 'M', until: '2021-01-01T00:00:00Z' }],
   ])('is refused: %j', async (body) => {
     expect((await owner.post(HOLDS, body)).status).toBe(400);

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
+import { Partitions } from '../../../src/modules/audit/worker/partitions.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
-import { Reconciler } from '../../../src/modules/uploads/worker/reconciler.js';
+import { DatabaseService } from '../../../src/platform/database/database.service.js';
 import { metrics } from '../../../src/platform/health/metrics.js';
 import { tablesWithoutRowSecurity, tablesWithoutTheirPolicy } from '../../contract/tenancy-checks.js';
+import { MovableClock } from '../../support/incarnation.js';
 import { LedgerOwner, plantEvents } from '../../support/past-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
@@ -64,6 +66,20 @@ describe('partitions', () => {
     );
     expect(bounds.rows[0]!.bound).toContain(`${month(6)}-01 00:00:00+00`);
   });
+
+  it('are made three months ahead by a chore of the worker', async () => {
+    const clock = new MovableClock();
+    clock.travel(2 * 366 * 86_400_000);
+    await new Partitions(worker.get(DatabaseService, { strict: false }), clock).run();
+    const now = clock.now();
+    const made = [0, 1, 2, 3].map((ahead) =>
+      nameOf(
+        new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + ahead, 1)).toISOString().slice(0, 7),
+      ),
+    );
+    expect(await partitions()).toEqual(expect.arrayContaining(made));
+    expect(worker.get(Partitions, { strict: false })).toBeInstanceOf(Partitions);
+  });
 });
 
 describe('events that no partition took', () => {
@@ -72,14 +88,17 @@ describe('events that no partition took', () => {
   it('are told of by a metric', async () => {
     const gauge = async () =>
       (await metrics.getSingleMetric('scandock_audit_default_partition_rows')!.get()).values[0]!.value;
-    const reconciler = worker.get(Reconciler, { strict: false });
-    await reconciler.run();
+    const clock = new MovableClock();
+    const chore = new Partitions(worker.get(DatabaseService, { strict: false }), clock);
+    await chore.run();
     expect(await gauge()).toBe(0);
     await plantEvents(world.admin, tenant.organizationId, stray);
     await plantEvents(world.admin, other.organizationId, stray.slice(0, 1));
     expect(await rowsIn('audit_event_default')).toBe(4);
-    (reconciler as unknown as { housekeptAt: number }).housekeptAt = 0;
-    await reconciler.run();
+    await chore.run();
+    expect(await gauge()).toBe(0); // once a minute
+    clock.travel(60_000);
+    await chore.run();
     expect(await gauge()).toBe(4);
   });
 

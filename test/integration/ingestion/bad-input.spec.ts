@@ -304,6 +304,8 @@ describe('what is malformed', () => {
     ['GET', '/orders?limit=101'],
     ['GET', '/orders?cursor=x'],
     ['GET', '/orders?created_from=yesterday'],
+    ['GET', '/orders?created_from=0000-01-01T00:00:00Z'],
+    ['GET', '/orders?created_from=2026-01-02T00:00:00Z&created_to=2026-01-01T00:00:00Z'],
     ['GET', '/orders?unknown=1'],
     ['GET', '/status'],
     ['GET', '/status?order_id=x'],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { newUid } from '../../../src/demo/phantom.js';
+import { newId } from '../../../src/platform/database/id.js';
 import { parseCsv } from '../../support/csv.js';
 import { Client } from '../../support/client.js';
 import { Clinic } from '../../support/clinic.js';
@@ -52,6 +53,21 @@ beforeAll(async () => {
   resultId = result.body.result_id;
 }, 180_000);
 afterAll(() => world.close());
+
+/** As if May 2019 had been taken out of an organization's ledger. */
+async function retireMay(organizationId: string): Promise<void> {
+  const [exportId, at] = [randomUUID(), new Date()];
+  await world.admin.query(
+    `INSERT INTO audit_retired VALUES ($1, '2019-05-01', $2, 'k', 'm', sha256(''), 1, 1, 1, $3)`,
+    [organizationId, exportId, at],
+  );
+  await world.admin.query(
+    `INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, action, outcome, resource_type, resource_id,
+                              scopes, detail)
+     VALUES ($1, $2, $3, 'system', 'operator', 'audit:retired', 'success', 'AuditExport', $4, '{}', '{"month": "2019-05"}')`,
+    [newId(), at, organizationId, exportId],
+  );
+}
 
 const report = async (asked: object): Promise<any> => {
   const { status, body, text } = await auditor.access({ limit: 1000, ...asked });
@@ -162,6 +178,22 @@ describe('the access report of a study', () => {
     expect(lines[0]!.actor_label).toBe(`'=cmd|"calc"!A1`);
     const byHeader = await auditor.post(`${REPORTS}/access`, asked, { accept: 'text/csv' });
     expect(byHeader.text).toBe(csv.text);
+  });
+
+  it('says since when it has all there was, as CSV in a header', async () => {
+    const own = await world.newTenant();
+    const by = new Auditor(world.baseUrl, own.apiKey);
+    const { body } = await by.post('/api/v1/admin/cases', { patient: { email: 'jane@patients.example' } });
+    const whole = await by.access({ type: 'case', id: body.id, format: 'csv' });
+    expect(whole.headers.has('x-complete-since')).toBe(false);
+    await retireMay(own.organizationId);
+    for (const ask of [by.access, by.disclosures]) {
+      const json = await ask({ type: 'case', id: body.id });
+      expect(json.body.complete_since).toBe('2019-06-01T00:00:00.000Z');
+      const csv = await ask({ type: 'case', id: body.id, format: 'csv' });
+      expect(csv.status).toBe(200);
+      expect(csv.headers.get('x-complete-since')).toBe(json.body.complete_since);
+    }
   });
 
   it('tells of it when it is gone: by the id that the ledger has', async () => {
@@ -303,7 +335,12 @@ describe('nobody learns by a report', () => {
     [{ type: 'study', id: randomUUID(), limit: 1001 }],
     [{ type: 'study', id: 'x' }],
     [{ type: 'study', id: randomUUID(), from: 'yesterday' }],
+    [{ type: 'study', id: randomUUID(), from: '0000-01-01T00:00:00Z' }],
+    [{ type: 'study', id: randomUUID(), to: '9999-12-31T23:59:59-01:00' }],
+    [{ type: 'study', id: randomUUID(), from: '2026-01-02T00:00:00Z', to: '2026-01-02T00:00:00Z' }],
+    [{ type: 'study', id: randomUUID(), from: '2026-01-02T00:00:00+02:00', to: '2026-01-01T22:00:00Z' }],
   ])('is asked %j', async (asked) => {
     expect((await auditor.access(asked)).status).toBe(400);
+    expect((await auditor.disclosures(asked)).status).toBe(400);
   });
 });

@@ -77,16 +77,18 @@ function eventOf(request: FastifyRequest, reply: FastifyReply): AuditEntry | und
 }
 
 /**
- * What a request was about: its path's id, else the order it names. Only UUIDs: nothing else a caller writes, a
- * StudyInstanceUID least of all, belongs in the ledger.
+ * What a request was about: its path's id, else the order it names where its route takes one: of other routes a query is
+ * what the caller likes it to be. Only UUIDs: nothing else a caller writes, a StudyInstanceUID least of all, belongs in the
+ * ledger.
  */
-function resourceNamedBy(request: FastifyRequest): { type?: string; id?: string } {
-  const [params, query, body] = [request.params, request.query, request.body].map(
-    (part) => (part ?? {}) as { id?: unknown; order_id?: unknown },
-  );
-  const type = request.context.operation?.pathNames;
-  if (isUuid(params!.id)) return { ...(type && { type }), id: params!.id.toLowerCase() };
-  const order = [query!.order_id, body!.order_id].find(isUuid);
+function resourceNamedBy({ params, query, body, context }: FastifyRequest): { type?: string; id?: string } {
+  const { operation, declares } = context;
+  const { id } = (params ?? {}) as { id?: unknown };
+  const type = operation?.pathNames;
+  if (isUuid(id)) return { ...(type && { type }), id: id.toLowerCase() };
+  const order = [declares?.query.has('order_id') && query, declares?.body.has('order_id') && body]
+    .map((part) => ((part || {}) as { order_id?: unknown }).order_id)
+    .find(isUuid);
   return order ? { type: 'Order', id: order.toLowerCase() } : {};
 }
 

@@ -118,13 +118,55 @@ describe('failures anybody can cause', () => {
   });
 });
 
+describe('refusals past the rate limit', () => {
+  const client = { kind: 'client', id: 'c', label: 'Integration' } as const;
+  const of = (changes: Partial<AuditEntry> = {}) =>
+    failure({ organizationId: 'o', actor: client, action: 'exams:list', outcome: 'failure', ...changes });
+
+  it('of who has a credential are counted per principal and route, in their organization', async () => {
+    for (let time = 0; time < 10; time++) expect(suppressed.takes(of(), 429)).toBe(true);
+    suppressed.takes(of({ action: 'exams:read' }), 429);
+    suppressed.takes(of({ actor: { kind: 'api_key', id: 'k' } }), 429);
+    await suppressed.flush();
+    const counted = {
+      organizationId: 'o',
+      action: 'auth:suppressed-failures',
+      outcome: 'denied',
+      origin: { ip: '192.0.2.1' },
+    };
+    expect(written).toEqual([
+      { ...counted, actor: client, detail: { route: 'exams:list', count: 10 } },
+      { ...counted, actor: client, detail: { route: 'exams:read', count: 1 } },
+      { ...counted, actor: { kind: 'api_key', id: 'k' }, detail: { route: 'exams:list', count: 1 } },
+    ]);
+    expect(suppressed.takes(of(), 403)).toBe(false);
+  });
+
+  it('are one event from wherever they come, which then names no address', async () => {
+    for (const ip of ['192.0.2.1', '192.0.2.2', '192.0.2.2']) suppressed.takes(of({ origin: { ip } }), 429);
+    await suppressed.flush();
+    expect(counts()).toEqual([[undefined, 3]]);
+  });
+
+  it('stay with their principal however many addresses strangers have', async () => {
+    for (let address = 0; address < 10_050; address++)
+      suppressed.takes(failure({ origin: { ip: `2001:db8:${address.toString(16)}::1` } }), 429);
+    suppressed.takes(of(), 429);
+    await suppressed.flush();
+    expect(written.filter(({ organizationId }) => organizationId === 'o')).toEqual([
+      expect.objectContaining({ actor: client, detail: { route: 'exams:list', count: 1 } }),
+    ]);
+  });
+});
+
 describe('what is never only counted', () => {
   it.each([
     ['a success', failure({ outcome: 'success' }), 200],
+    ['a client that is denied', failure({ actor: { kind: 'client', id: 'c' }, organizationId: 'o' }), 403],
     [
-      'a client past its rate limit',
-      failure({ actor: { kind: 'client', id: 'c' }, organizationId: 'o' }),
-      429,
+      'a client that asks for what is not there',
+      failure({ actor: { kind: 'client', id: 'c' }, organizationId: 'o', outcome: 'failure' }),
+      404,
     ],
     [
       'an API key that is refused',

@@ -1,6 +1,6 @@
 import { PLATFORM_ORGANIZATION } from '../../../platform/authorization/platform-organization.js';
 import { addressKey } from '../../../platform/http/address-key.js';
-import type { AuditEntry } from '../audit.events.js';
+import type { AuditActor, AuditEntry } from '../audit.events.js';
 import type { AuditService } from '../audit.service.js';
 
 const WINDOW_MS = 60_000;
@@ -13,14 +13,16 @@ const ANYBODY = ['anonymous', 'share_link'];
 interface Counter {
   organizationId: string;
   route: string;
-  /** The first of its /64 when it is IPv6. Absent: the sum over the addresses that came after the list was full. */
+  actor: AuditActor;
+  /** The first of its /64 when it is IPv6. Absent: the sum over several. */
   ip?: string | undefined;
   count: number;
 }
 
 /**
  * Failures that need no credential are written one by one up to a number per address and minute; those past it, and
- * those past the rate limit, are counted per address and route: otherwise anybody could fill the ledger.
+ * those past the rate limit, are counted per address and route: otherwise anybody could fill the ledger. So are refusals past
+ * the rate limit of whoever has a credential, per principal and route, in the principal's organization.
  */
 export class SuppressedFailures {
   private counters = new Map<string, Counter>();
@@ -35,10 +37,12 @@ export class SuppressedFailures {
 
   /** Whether the event was only counted. */
   takes(entry: AuditEntry, status: number): boolean {
-    if (entry.outcome === 'success' || !ANYBODY.includes(entry.actor.kind)) return false;
+    if (entry.outcome === 'success') return false;
+    const { organizationId, action: route, actor } = entry;
+    const anybody = ANYBODY.includes(actor.kind);
     const ip = entry.origin?.ip;
-    if (status !== TOO_MANY_REQUESTS && this.mayBeWritten(addressKey(ip))) return false;
-    this.count({ organizationId: entry.organizationId, route: entry.action, ip, count: 1 });
+    if (status !== TOO_MANY_REQUESTS && (!anybody || this.mayBeWritten(addressKey(ip)))) return false;
+    this.count({ organizationId, route, actor: anybody ? { kind: 'anonymous' } : actor, ip, count: 1 });
     return true;
   }
 
@@ -48,11 +52,11 @@ export class SuppressedFailures {
     const counters = this.counters;
     this.counters = new Map();
     for (const counter of counters.values()) {
-      const { organizationId, route, ip, count } = counter;
+      const { organizationId, route, actor, ip, count } = counter;
       await this.audit
         .append({
           organizationId,
-          actor: { kind: 'anonymous' },
+          actor,
           action: 'auth:suppressed-failures',
           outcome: 'denied',
           ...(ip !== undefined && { origin: { ip } }),
@@ -75,11 +79,15 @@ export class SuppressedFailures {
   }
 
   private count(counter: Counter): void {
-    const key = [counter.organizationId, counter.route, addressKey(counter.ip)].join(' ');
+    const { organizationId, route, actor, ip } = counter;
+    const address = addressKey(ip);
+    const key = [organizationId, route, actor.id ?? address].join(' ');
     const known = this.counters.get(key);
-    if (known) known.count += counter.count;
-    else if (counter.ip === undefined || this.counters.size < MAX_COUNTERS)
-      this.counters.set(key, { ...counter });
+    if (known) {
+      known.count += counter.count;
+      if (addressKey(known.ip) !== address) known.ip = undefined;
+    } else if (ip === undefined || actor.id !== undefined || this.counters.size < MAX_COUNTERS)
+      this.counters.set(key, { ...counter }); // of principals there are no more than were made
     else this.count({ ...counter, organizationId: PLATFORM_ORGANIZATION, ip: undefined });
   }
 }

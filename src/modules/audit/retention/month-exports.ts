@@ -7,7 +7,7 @@ import type { AuditService } from '../audit.service.js';
 import type { Month } from './month.js';
 
 /** Candidates that are read and verified before it is said that there is none. */
-const MOST_CANDIDATES = 3;
+const MOST_CANDIDATES = 20;
 
 /** The interval of an export covers the month. */
 const covering = ({ from, to }: Month) => [
@@ -15,22 +15,26 @@ const covering = ({ from, to }: Month) => [
   { OR: [{ to: null }, { to: { gte: to } }] },
 ];
 
-/** Complete exports as NDJSON that may have all of a month, those with the fewest events first. */
+/**
+ * Complete exports as NDJSON that may have all of a month, the newest first. None whose head is older than the last seal of
+ * the month: it cannot have what came after, and however many of those there are, they hide none that can.
+ */
 export async function candidates(
   tx: Transaction,
   organizationId: string,
   month: Month,
 ): Promise<AuditExport[]> {
+  const { seal } = await lastSealOf(tx, organizationId, month);
   const found = await tx.auditExport.findMany({
     where: {
       organizationId,
       format: 'ndjson',
       state: 'done',
       filters: { equals: {} },
-      finishedAt: { gte: month.to },
+      sealNumber: { gte: seal ?? 0n },
       AND: covering(month),
     },
-    orderBy: [{ rows: 'asc' }, { id: 'desc' }],
+    orderBy: [{ sealNumber: 'desc' }, { createdAt: 'desc' }, { id: 'desc' }],
     take: MOST_CANDIDATES,
   });
   return found.filter(({ manifestSha256 }) => manifestSha256 !== null);
@@ -48,7 +52,9 @@ export async function requestExport(
   now: Date,
 ): Promise<string> {
   const { from } = month;
-  const to = await sealedBy(tx, organizationId, month);
+  const { sealedAt } = await lastSealOf(tx, organizationId, month);
+  // An export holds what was sealed until shortly after its end, and the month may have been sealed later than that.
+  const to = sealedAt && sealedAt > month.to ? sealedAt : month.to;
   const underWay = await tx.auditExport.findFirst({
     where: { organizationId, format: 'ndjson', from, to, filters: { equals: {} }, finishedAt: null },
   });
@@ -80,14 +86,14 @@ export async function requestExport(
   return id;
 }
 
-/**
- * Where an export has to end to have all of a month: it holds what was sealed until shortly after its end, and a month may have
- * been sealed later than that.
- */
-async function sealedBy(tx: Transaction, organizationId: string, { from, to }: Month): Promise<Date> {
-  const [row] = await tx.$queryRaw<{ latest: Date | null }[]>`
-    SELECT max(t.sealed_at) AS latest FROM audit_tree t
+/** The last seal that has events of a month, by the times of its trees; nulls when there is none. */
+async function lastSealOf(
+  tx: Transaction,
+  organizationId: string,
+  { from, to }: Month,
+): Promise<{ seal: bigint | null; sealedAt: Date | null }> {
+  const [row] = await tx.$queryRaw<[{ seal: bigint | null; sealedAt: Date | null }]>`
+    SELECT max(t.seal_number) AS seal, max(t.sealed_at) AS "sealedAt" FROM audit_tree t
     WHERE t.organization_id = ${organizationId}::uuid AND t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz`;
-  const latest = row?.latest;
-  return latest && latest > to ? latest : to;
+  return row;
 }

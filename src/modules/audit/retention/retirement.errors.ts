@@ -2,15 +2,8 @@
 export class RetirementRefused extends Error {
   override readonly name = 'RetirementRefused';
 
-  /** @param organizations whose part of the ledger it is about */
-  constructor(
-    reason: string,
-    readonly organizations: readonly string[] = [],
-  ) {
-    super(
-      organizations.length === 0
-        ? `${reason}.`
-        : `${reason}:\n${organizations.map((id) => `  ${id}`).join('\n')}`,
-    );
+  /** @param lines whose part of the ledger it is about, and what of it: one each */
+  constructor(reason: string, lines: readonly string[] = []) {
+    super(lines.length === 0 ? `${reason}.` : `${reason}:\n${lines.map((line) => `  ${line}`).join('\n')}`);
   }
 }

@@ -7,7 +7,8 @@ import { ExportBucket } from './export.bucket.js';
 import { ExportFile } from './export.file.js';
 import { ExportProcessor } from './export.processor.js';
 import { ExportService } from './export.service.js';
-import { LedgerGauges } from './ledger-gauges.js';
+import { AuditGauges } from './audit-gauges.js';
+import { Partitions } from './partitions.js';
 import { SealerService } from './sealer.service.js';
 import { Sealing } from './sealing.js';
 import { ForwarderService } from './syslog/forwarder.service.js';
@@ -22,7 +23,8 @@ import { UnfinishedExports } from './unfinished-exports.js';
     BucketAnchors,
     UrlAnchors,
     Anchoring,
-    LedgerGauges,
+    Partitions,
+    AuditGauges,
     ExportBucket,
     ExportFile,
     ExportService,
@@ -31,6 +33,6 @@ import { UnfinishedExports } from './unfinished-exports.js';
     ForwarderService,
     Forwarding,
   ],
-  exports: [SealerService, Sealing, Anchoring, LedgerGauges, UnfinishedExports],
+  exports: [Sealing, Anchoring, Partitions, AuditGauges, UnfinishedExports],
 })
 export class AuditWorkerModule {}

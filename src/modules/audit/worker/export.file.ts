@@ -4,6 +4,7 @@ import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import { StorageService } from '../../../platform/storage/storage.service.js';
+import { auditSource } from '../event.participants.js';
 import { sealedEvents, type SealedEvent } from '../sealed-events.rows.js';
 import { exportKey } from '../exports.keys.js';
 import { ExportBucket } from './export.bucket.js';
@@ -85,7 +86,7 @@ export class ExportFile {
     if (begun && next === scope.end) return; // the last part, and what closes the file with it
     const format = FORMATS[underWay.format];
     const context = {
-      source: new URL(this.config.PUBLIC_URL).host,
+      source: auditSource(this.config),
       findStudies: (ids: string[]) =>
         this.database.withOrganizationSql(organizationId, (tx) => findStudies(tx, organizationId, ids)),
     };

@@ -1,11 +1,12 @@
-import type { Readable } from 'node:stream';
-import { Body, Controller, Header, Headers, HttpCode, Post, StreamableFile } from '@nestjs/common';
+import { Body, Controller, Header, Headers, HttpCode, Post, Res, StreamableFile } from '@nestjs/common';
 import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import type { Caller } from '../../../platform/authorization/principal.js';
 import { Requires } from '../../../platform/authorization/requires.js';
 import { CurrentCaller } from '../../../platform/http/request-context.js';
 import { AccessReportService } from '../access-report.service.js';
 import { DisclosureReportService } from '../disclosure-report.service.js';
+import type { CsvReport } from '../report.sources.js';
 import {
   type AccessReport,
   accessReportSchema,
@@ -39,9 +40,10 @@ export class ReportsController {
     @CurrentCaller() caller: Caller,
     @Body({ schema: accessSchema }) asked: AskAccess,
     @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccessReport | StreamableFile> {
     if (!wantsCsv(asked, accept)) return this.access.page(caller, asked);
-    return file(await this.access.csv(caller, asked), 'access');
+    return file(reply, await this.access.csv(caller, asked), 'access');
   }
 
   @Post('disclosures')
@@ -55,17 +57,21 @@ export class ReportsController {
     @CurrentCaller() caller: Caller,
     @Body({ schema: disclosuresSchema }) asked: AskDisclosures,
     @Headers('accept') accept: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<DisclosureReport | StreamableFile> {
     if (!wantsCsv(asked, accept)) return this.disclosures.page(caller, asked);
-    return file(await this.disclosures.csv(caller, asked), 'disclosures');
+    return file(reply, await this.disclosures.csv(caller, asked), 'disclosures');
   }
 }
 
 const wantsCsv = ({ format }: { format?: 'json' | 'csv' | undefined }, accept = ''): boolean =>
   format === undefined ? accept.split(/[;,]/)[0]!.trim().toLowerCase() === CSV : format === 'csv';
 
-const file = (content: Readable, name: string): StreamableFile =>
-  new StreamableFile(content, {
+/** `x-complete-since` is the `complete_since` of JSON; the notes are the same in every answer. */
+function file(reply: FastifyReply, { content, completeSince }: CsvReport, name: string): StreamableFile {
+  if (completeSince) reply.header('x-complete-since', completeSince.toISOString());
+  return new StreamableFile(content, {
     type: `${CSV}; charset=utf-8; header=present`,
     disposition: `attachment; filename="${name}.csv"`,
   });
+}

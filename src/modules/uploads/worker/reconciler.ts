@@ -11,7 +11,6 @@ import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { DatabaseService, type Transaction } from '../../../platform/database/database.service.js';
 import { Leadership } from '../../../platform/database/leadership.js';
 import {
-  auditDefaultRows,
   forgetAuditGauges,
   ledgerOldestSeconds,
   ledgerParked,
@@ -37,7 +36,6 @@ const EXPIRY_GRACE_MS = 60_000;
 const HOUSEKEEPING_INTERVAL_MS = 60_000;
 /** Events can be read this long. */
 const EVENT_LIFETIME_MS = 30 * 24 * 3600 * 1000;
-const PARTITIONS_AHEAD_MONTHS = 3;
 const BATCH = 1000;
 
 /** Injection token of the modules' own work. */
@@ -191,11 +189,6 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
     await this.database.outside.$queryRaw`SELECT sweep_idempotency_keys(${forgotten}::timestamptz)`;
     const past = new Date(now.getTime() - EVENT_LIFETIME_MS);
     await this.database.outside.$queryRaw`SELECT sweep_outbox_events(${past}::timestamptz, ${BATCH}::int)`;
-    await this.database.outside
-      .$queryRaw`SELECT audit_ensure_partitions(${now}::date, ${PARTITIONS_AHEAD_MONTHS}::int)::text`;
-    const [unplaced] = await this.database.outside.$queryRaw<{ records: bigint }[]>`
-      SELECT audit_default_records() AS records`;
-    auditDefaultRows.set(Number(unplaced!.records));
   }
 }
 

@@ -11,6 +11,8 @@ export async function mapped(
   map: (event: AuditRecord, context: CodingContext) => string,
 ): Promise<string[]> {
   const records = events.map(({ line }) => recordOf(line.toString()));
-  const context = { source, studyUids: await findStudies(studiesOf(records)) };
-  return records.map((record) => map(record, context));
+  const studyUids = await findStudies(studiesOf(records));
+  return records.map((record, index) =>
+    map(record, { source, studyUids, position: events[index]!.position }),
+  );
 }

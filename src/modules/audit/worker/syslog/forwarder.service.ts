@@ -8,6 +8,7 @@ import type { ConfigValues } from '../../../../platform/config/config.schema.js'
 import { DatabaseService } from '../../../../platform/database/database.service.js';
 import { auditForwardBehind, auditForwardOldestSeconds } from '../../../../platform/health/metrics.js';
 import type { AuditRecord } from '../../audit.events.js';
+import { auditSource } from '../../event.participants.js';
 import { eventsNamed } from '../../ledger.rows.js';
 import { findStudies, studiesOf } from '../formats/studies.rows.js';
 import { deliver, type Receiver } from './delivery.js';
@@ -25,6 +26,7 @@ const MAX_EVENTS = 1_000;
 const MAX_EVENTS_OF_ONE = 500;
 /** A delivery that is this large is large enough, in bytes: with it the memory is bounded, whatever the events hold. */
 const ENOUGH_BYTES = 4 * 1024 ** 2;
+/** How long a receiver may keep still, in milliseconds. */
 const STALL_MS = 30_000;
 
 /** What is sent, and how far each organization is when it has been taken. */
@@ -41,9 +43,6 @@ interface Delivery {
  */
 @Injectable()
 export class ForwarderService {
-  /** How long a receiver may keep still, in milliseconds. */
-  stallMs = STALL_MS;
-
   constructor(
     @Inject(CONFIG) private readonly config: ConfigValues,
     private readonly database: DatabaseService,
@@ -119,7 +118,7 @@ export class ForwarderService {
     for (const { id, occurredAt } of names) {
       if (delivery.bytes >= ENOUGH_BYTES) break;
       const event = events.get(id) ?? missing(organizationId, id, occurredAt);
-      const context = { source: this.config.PUBLIC_URL, studyUids, position: ++position };
+      const context = { source: auditSource(this.config), studyUids, position: ++position };
       const frame = syslogFrame(event, context);
       delivery.frames.push(frame);
       delivery.bytes += frame.length;
@@ -132,7 +131,7 @@ export class ForwarderService {
       ...this.config.AUDIT_SYSLOG_URL!,
       credentials: this.credentials(),
       needsCloseNotify: this.config.AUDIT_SYSLOG_CLOSE_NOTIFY,
-      stallMs: this.stallMs,
+      stallMs: STALL_MS,
     };
   }
 

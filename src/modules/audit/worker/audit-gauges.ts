@@ -14,7 +14,7 @@ import { Anchoring } from './anchoring.js';
 
 /** Tells how far the seals are behind the ledger, and the anchors behind the seals. */
 @Injectable()
-export class LedgerGauges extends Chore {
+export class AuditGauges extends Chore {
   readonly name = 'audit gauges';
 
   constructor(

@@ -266,6 +266,7 @@ describe('by itself', () => {
     await client.get('/api/v1/exams');
     await Promise.all([own.startWorker(), own.startWorker()]);
     await eventually(count, (ids) => ids === 1);
+    expect(lists()).toHaveLength(1);
     await receiver.die();
     await client.get('/api/v1/exams');
     await client.get('/api/v1/exams');
@@ -276,14 +277,12 @@ describe('by itself', () => {
 
   it('it does nothing where no receiver is configured', async () => {
     const off = await createWorld({ RECONCILE_INTERVAL_MS: '200', AUDIT_SEAL_INTERVAL_MS: '200' });
-    const before = receiver.connections;
     await off.startWorker();
     await new Client(off.baseUrl, (await off.newTenant()).apiKey).get('/api/v1/exams');
     await eventually(
       async () => (await off.admin.query('SELECT 1 FROM audit_seal LIMIT 3')).rows,
       (rows) => rows.length === 3,
     );
-    expect(receiver.connections).toBe(before);
     expect((await off.admin.query('SELECT 1 FROM audit_forwarding')).rows).toEqual([]);
     await off.close();
   }, 120_000);

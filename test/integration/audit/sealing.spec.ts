@@ -153,18 +153,4 @@ describe('sealing', () => {
     const at = last.event_ids.indexOf(rows[0]!.event_id);
     expect(last.leaves.subarray(32 * at, 32 * at + 32)).toEqual(missingLeaf(rows[0]!.event_id));
   });
-
-  it('by two at once gives each event one position', async () => {
-    const second = (await world.startWorker()).get(SealerService, { strict: false });
-    await Promise.all([
-      act(tenant, 30),
-      ...[sealer, second, sealer, second].map((one) =>
-        one.seal().catch((error: { code: string }) => expect(error.code).toBe('23505')),
-      ),
-    ]);
-    await sealer.seal();
-    const ids = (await treesOf(tenant)).flatMap(({ event_ids }) => event_ids);
-    expect(new Set(ids).size).toBe(ids.length);
-    expect(await waiting()).toBe(0);
-  });
 });

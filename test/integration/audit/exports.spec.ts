@@ -10,6 +10,7 @@ import { SealerService } from '../../../src/modules/audit/worker/sealer.service.
 import { parseCsv } from '../../support/csv.js';
 import { Client, eventually } from '../../support/client.js';
 import { findFaults, type Manifest, sealKeys } from '../../support/exported.js';
+import { asSuperuser } from '../../support/tampered-ledger.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(180_000);
@@ -360,9 +361,9 @@ describe('the ledger', () => {
     await act(by, 5);
     await seal();
     const [, , third] = await ledgerOf(other);
-    await world.admin.query('SET session_replication_role = replica');
-    await world.admin.query('DELETE FROM audit_event WHERE id = $1', [third!.id]);
-    await world.admin.query('RESET session_replication_role');
+    await asSuperuser(world.admin, (admin) =>
+      admin.query('DELETE FROM audit_event WHERE id = $1', [third!.id]),
+    );
     const { id } = (await by.post(EXPORTS, { format: 'csv', filters: { action: 'exams:list' } })).body;
     const { body } = await eventually(
       () => by.get(`${EXPORTS}/${id}`),

@@ -11,6 +11,7 @@ import { ForwarderService } from '../../../src/modules/audit/worker/syslog/forwa
 import { auditForwardBehind } from '../../../src/platform/health/metrics.js';
 import { Client, eventually } from '../../support/client.js';
 import { type SyslogMessage, SyslogReceiver, tlsFile } from '../../support/syslog-receiver.js';
+import { asSuperuser } from '../../support/tampered-ledger.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 interface Told {
@@ -192,9 +193,9 @@ describe('forwarding', () => {
     const start = await positionOf(other);
     await act(other, 3);
     const [, gone] = await ledger(other, start);
-    await world.admin.query('SET session_replication_role = replica');
-    await world.admin.query('DELETE FROM audit_event WHERE id = $1', [gone!.id]);
-    await world.admin.query('RESET session_replication_role');
+    await asSuperuser(world.admin, (admin) =>
+      admin.query('DELETE FROM audit_event WHERE id = $1', [gone!.id]),
+    );
     await forwarder.forward();
     expect(received(other).map(({ position, action }) => [position, action])).toEqual([
       [start + 1, 'exams:list'],

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
 import { Client } from '../../support/client.js';
 import { lockWaiters } from '../../support/lock-waiters.js';
-import { plantEvents } from '../../support/past-events.js';
+import { plantEventsAt } from '../../support/past-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(120_000);
@@ -22,7 +22,7 @@ beforeAll(async () => {
   // A seal a day, three events in each; those of the last wait for theirs.
   for (let number = 1; number <= 4; number++) {
     const hours = ['01', '02', '03'].map((hour) => `2026-03-0${number}T${hour}:00:00.000Z`);
-    await plantEvents(world.admin, tenant.organizationId, hours);
+    await plantEventsAt(world.admin, tenant.organizationId, hours);
     if (number < 4) await sealer.seal();
   }
 });

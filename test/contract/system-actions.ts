@@ -9,6 +9,7 @@ type Doer = 'worker' | 'operator' | 'api';
 export const SYSTEM_ACTIONS: Record<string, Doer> = {
   'access:rights': 'operator',
   'api-keys:create': 'operator',
+  'audit:export-finished': 'worker',
   'auth:suppressed-failures': 'api',
   'clients:create': 'operator',
   'files:discard': 'worker',
@@ -33,7 +34,6 @@ export const SYSTEM_ACTIONS: Record<string, Doer> = {
 export const SEEN_ELSEWHERE: Record<string, string> = {
   'audit:create-export': 'integration/audit/exports.spec.ts',
   'audit:dropped': 'integration/audit/retention.spec.ts',
-  'audit:export-finished': 'integration/audit/exports.spec.ts',
   'audit:missing-event': 'integration/audit/forwarding.spec.ts',
   'audit:retired': 'integration/audit/retention.spec.ts',
   'results:download': 'integration/reports/disclosure-report.spec.ts',
@@ -48,7 +48,7 @@ export const DOERS: Record<string, string[] | string> = {
   DeliverProcessor: ['sign-in:deliver-code'],
   DiscardProcessor: ['files:discard'],
   ExpiredTokens: 'forgets what was over long ago and let nobody in any more',
-  ExportProcessor: 'audit:export-finished, which is seen elsewhere',
+  ExportProcessor: ['audit:export-finished'],
   FileCompletion: ['uploads:register'],
   InvitationHandler: ['users:deliver-invitation'],
   Partitions: 'makes room for events to come, and changes none',

@@ -7,6 +7,7 @@ import { ExportFile } from '../../src/modules/audit/worker/export.file.js';
 import { ExportService } from '../../src/modules/audit/worker/export.service.js';
 import { SealerService } from '../../src/modules/audit/worker/sealer.service.js';
 import { StorageService } from '../../src/platform/storage/storage.service.js';
+import { eventually } from '../support/client.js';
 import { findFaults, sealKeys } from '../support/exported.js';
 import { type Asked, type Lie, LyingStorage } from '../support/lying-storage.js';
 import { type OwnStorage, startOwnStorage } from '../support/own-storage.js';
@@ -166,11 +167,15 @@ it('is left alone by an attempt that another one has taken over', async () => {
   liar.rule = ({ query }) =>
     query.get('partNumber') === '2' && liar.lies === 0 ? { kind: 'delay', milliseconds: 5_000 } : undefined;
   const slow = service.write(job);
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await eventually(
+    () => Promise.resolve(liar.lies),
+    (lies) => lies > 0,
+  );
   await service.write(job).catch(() => service.write(job));
   await slow.catch(() => undefined);
   if ((await rowOf(job)).state !== 'done') await service.write(job);
   await expectWhole(job);
+  expect(liar.lies).toBe(1);
 });
 
 it('fails by a code when nothing helps, and leaves no part', async () => {

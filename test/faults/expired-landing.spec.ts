@@ -10,6 +10,7 @@ import { ctInstance } from '../support/dicom-files.js';
 import { Incarnation, MovableClock, type Outside } from '../support/incarnation.js';
 import { findDisagreements, keysUnder, statesOf } from '../support/ledger-checks.js';
 import { insertExam, insertOrganization, stage } from '../support/ledger-rows.js';
+import { lockWaiters } from '../support/lock-waiters.js';
 import { type Stack, startStack } from '../support/stack.js';
 
 const SECOND = 1000;
@@ -181,7 +182,7 @@ describe('what is deleted', () => {
     await purge.query('BEGIN');
     await purge.query('SELECT 1 FROM stored_object WHERE organization_id = $1 FOR UPDATE', [organizationId]);
     const working = worker.drain();
-    await waitedFor();
+    await lockWaiters(stack.admin, 1);
     await purge.query(
       `UPDATE upload SET state = 'purged', stored_object_id = NULL WHERE state = 'deleted' AND organization_id = $1`,
       [organizationId],
@@ -199,13 +200,6 @@ describe('what is deleted', () => {
     expect(await wrong()).toEqual([]);
   });
 });
-
-/** Until a statement of ours waits for a lock. */
-async function waitedFor(): Promise<void> {
-  const waiting = `SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  while ((await stack.admin.query(waiting)).rows[0].count === 0)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-}
 
 /** A door a stalled worker stands before. */
 function door() {
@@ -302,7 +296,7 @@ describe('a worker that stalls until its copy is given up', () => {
       organizationId,
     ]);
     stop.open();
-    await waitedFor();
+    await lockWaiters(stack.admin, 1);
     const copies = 'SELECT key FROM object_copy WHERE organization_id = $1';
     const { rows } = await stack.admin.query<{ key: string }>(copies, [organizationId]);
     await sweep.query('COMMIT');

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { EXPORTS } from '../contract/exports-calls.js';
 import { SYSTEM_ACTIONS } from '../contract/system-actions.js';
 import { ctInstance } from '../support/dicom-files.js';
 import { createExam } from '../support/exam.js';
@@ -8,7 +9,7 @@ import { Hospital } from '../support/hospital.js';
 import { ORGANIZATIONS, platformOwner } from '../support/platform.js';
 import { Portal } from '../support/portal.js';
 import { PostOffice } from '../support/post-office.js';
-import { createWorld, type World } from '../support/world.js';
+import { createWorld, type Tenant, type World } from '../support/world.js';
 import { LEDGER_FAULTS } from './ledger-faults.js';
 import { QuietWorker } from './quiet-worker.js';
 import { wholeState } from './whole-state.js';
@@ -30,6 +31,21 @@ const passes = (): number[] => [MINUTE + 5_000, hours++ * 60 * MINUTE];
 
 /** That somebody has tried, and the copies made for it: nobody else sees them, and the next try replaces them. */
 const TRIED: Record<string, string[]> = {
+  audit_export: [
+    'attempts',
+    'tries',
+    'progressed_at',
+    'failure',
+    'seal_number',
+    'first_position',
+    'next_position',
+    'end_position',
+    'rows',
+    'bytes',
+    'multipart_key',
+    'multipart_id',
+    'written',
+  ],
   upload: ['copy_attempts'],
   organization_deletion: [
     'attempts',
@@ -41,7 +57,7 @@ const TRIED: Record<string, string[]> = {
     'export_bytes',
   ],
 };
-const TRIED_TABLES = ['object_copy'];
+const TRIED_TABLES = ['object_copy', 'audit_export_part'];
 const TRIED_OBJECTS = /^object (exports|objects)\//;
 
 let office: PostOffice;
@@ -82,8 +98,12 @@ async function prepare(): Promise<void> {
     await platform.post(ORGANIZATIONS, { ...input, owner: { email: `${randomUUID()}@staff.example` } })
   ).body.id;
   await platform.post(`${ORGANIZATIONS}/${leaving}/deletion`, {});
-  // An attempt has begun before: that one is under way is no part of what comes of it.
+  // Of the ledger, as far as it was sealed and anchored when the organizations were seen to.
+  expect(await sealed(tenant)).toBeGreaterThan(0);
+  expect((await hospital.post(EXPORTS, { format: 'ndjson' })).status).toBe(202);
+  // An attempt at each has begun before: that one is under way is no part of what comes of it.
   await world.admin.query(`UPDATE organization_deletion SET state = 'exporting' WHERE state = 'requested'`);
+  await world.admin.query(`UPDATE audit_export SET state = 'running' WHERE state = 'queued'`);
 
   for (const bytes of [ctInstance(), Buffer.from('nothing that anybody could read')]) {
     const id = await hospital.send(bytes);
@@ -113,6 +133,14 @@ async function prepare(): Promise<void> {
   await portal.newPatient({ email });
   expect((await portal.sendCode({ email })).status).toBe(200);
 }
+
+const sealed = async ({ organizationId }: Tenant): Promise<number> =>
+  (
+    await world.admin.query<{ events: number }>(
+      'SELECT coalesce(sum(size), 0)::int AS events FROM audit_tree WHERE organization_id = $1',
+      [organizationId],
+    )
+  ).rows[0]!.events;
 
 /** All but what says that somebody tried. */
 async function stateWithout(): Promise<Record<string, string>> {

@@ -1,4 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
+import { ExportProcessor } from '../../src/modules/audit/worker/export.processor.js';
 import { DeletionProcessor } from '../../src/modules/tenants/worker/deletion.processor.js';
 import { DeliverProcessor } from '../../src/modules/auth/worker/deliver.processor.js';
 import { DiscardProcessor } from '../../src/modules/cases/worker/discard.processor.js';
@@ -65,7 +66,7 @@ export class QuietWorker {
   }
 
   private processorOf({ queue, name }: Job) {
-    const found = [VerifyProcessor, DeliverProcessor, DiscardProcessor, DeletionProcessor]
+    const found = [VerifyProcessor, DeliverProcessor, DiscardProcessor, DeletionProcessor, ExportProcessor]
       .map((type) => this.worker.get<InstanceType<typeof type>>(type, { strict: false }))
       .find(({ job }) => job.queue === queue);
     if (!found) throw new Error(`Nobody takes ${name}.`);

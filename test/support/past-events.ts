@@ -1,9 +1,8 @@
-import { Client as PgClient, type Pool } from 'pg';
+import type { Pool } from 'pg';
 import { newId } from '../../src/platform/database/id.js';
-import type { World } from './world.js';
 
 /** Writes events of those times as if they had happened then: through the ledger, so that they are queued for their seal. */
-export async function plantEvents(
+export async function plantEventsAt(
   admin: Pool,
   organizationId: string,
   times: readonly string[],
@@ -16,26 +15,4 @@ export async function plantEvents(
     [organizationId, ids, times],
   );
   return ids;
-}
-
-/** The owner of the tables, who is no superuser and bound by row-level security: what an administrator becomes. */
-export class LedgerOwner {
-  private constructor(private readonly client: PgClient) {}
-
-  static async of(world: World): Promise<LedgerOwner> {
-    const url = new URL(process.env.TEST_ADMIN_URL!);
-    url.pathname = new URL(world.environment.DATABASE_URL!).pathname;
-    const client = new PgClient({ connectionString: url.toString() });
-    await client.connect();
-    await client.query('SET ROLE scandock_owner');
-    return new LedgerOwner(client);
-  }
-
-  async query<Row extends object>(sql: string, values: unknown[] = []): Promise<Row[]> {
-    return (await this.client.query<Row>(sql, values)).rows;
-  }
-
-  close(): Promise<void> {
-    return this.client.end();
-  }
 }

@@ -1,6 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import type { Pool } from 'pg';
-import { v7 } from 'uuid';
+import { v4, v7 } from 'uuid';
+import { Random } from '../fuzz/random.js';
 
 /** An event that was written past the application. */
 export interface Planted {
@@ -31,31 +32,42 @@ const ACTIONS = ['orders:read', 'orders:read', 'orders:read', 'exams:list', 'cas
 const OUTCOMES = [...Array.from({ length: 12 }, () => 'success'), 'denied', 'failure'];
 const TYPES = ['Order', 'Order', 'Exam', 'PatientCase', null];
 
-const pick = <T>(from: readonly T[]): T => from[Math.floor(Math.random() * from.length)]!;
-const ids = (count: number): (string | null)[] => [
-  ...Array.from({ length: count }, () => randomUUID()),
-  null,
-];
+/** What is drawn. Others each time; the same ones, but for the year that they are of, with the seed that is printed. */
+const SEED = Number(process.env.PLANT_SEED ?? randomInt(2 ** 31));
+let drawn = 0;
 
 /**
  * Writes so many events of an organization, whose values are drawn from few. Every third has an id of another time than its
  * own, or one that tells of no time. Returns them.
  */
-export async function plantEvents(
+export async function plantRandomEvents(
   admin: Pool,
   organizationId: string,
   count: number,
   { at, actorKind, queued = false }: Wanted = {},
 ): Promise<Planted[]> {
+  if (drawn === 0) process.stderr.write(`events are planted with PLANT_SEED=${SEED}\n`);
+  const random = new Random(SEED, drawn++);
+  const pick = <T>(from: readonly T[]): T => random.pick(from);
+  const ids = (ofThem: number): (string | null)[] => [
+    ...Array.from({ length: ofThem }, () => v4({ random: random.bytes(16) })),
+    null,
+  ];
   const pools = { actors: ids(4), resources: ids(30), patients: ids(6), studies: ids(6), requests: ids(60) };
+  const now = Date.now();
   const instants = Array.from(
     { length: Math.ceil(count / 4) },
-    () => new Date(Date.now() - DAY_MS - Math.floor(Math.random() * 365 * DAY_MS)),
+    () => new Date(now - DAY_MS - random.below(365 * 86_400) * 1_000 - random.below(1_000)),
   );
+  const idOf = (index: number, occurredAt: Date): string => {
+    const bytes = random.bytes(16);
+    if (index % 3 === 2 && random.chance(2)) return v4({ random: bytes });
+    return v7({ random: bytes, msecs: index % 3 === 2 ? now : occurredAt.getTime() });
+  };
   const planted = Array.from({ length: count }, (_, index): Planted => {
     const occurredAt = at ?? pick(instants);
     return {
-      id: index % 3 === 2 ? pick([randomUUID(), v7()]) : v7({ msecs: occurredAt.getTime() }),
+      id: idOf(index, occurredAt),
       occurredAt,
       actorKind: actorKind ?? pick(KINDS),
       actorId: pick(pools.actors),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
-import type { DetailValue } from './audit.events.js';
+import type { AuditRecord, DetailValue } from './audit.events.js';
 import { canonicalDetail, canonicalForm } from './audit.canonical.js';
 import { anyRecord } from './audit-record.fixture.js';
 
@@ -44,13 +44,33 @@ function valueOf(random: (below: number) => number, depth: number): DetailValue 
   return Object.fromEntries(values.map((value) => [TEXTS[random(TEXTS.length)]!, value]));
 }
 
+/** What the form says, by the names that ADR and documentation give its members. */
+const membersOf = (record: AuditRecord): object => ({
+  v: 1,
+  id: record.id,
+  time: record.occurredAt.toISOString(),
+  organization: record.organizationId,
+  actor: { kind: record.actorKind, id: record.actorId, label: record.actorLabel },
+  action: record.action,
+  outcome: record.outcome,
+  resource: { type: record.resourceType, id: record.resourceId },
+  patient: record.patientRef,
+  study: record.studyRef,
+  request: record.requestId,
+  trace: record.traceId,
+  ip: record.ip,
+  agent: record.userAgent,
+  scopes: record.scopes,
+  detail: record.detail,
+});
+
 describe('the canonical form of an event', () => {
-  it('is what the package makes of it', () => {
+  it('is what the package makes of its members', () => {
     fc.assert(
       fc.property(anyRecord, (record) => {
         const form = canonicalForm(record);
         fc.pre(!/\\ud[89a-f]/.test(form)); // halves of surrogate pairs, which Postgres does not keep and the package refuses
-        expect(form).toBe(canonicalize(JSON.parse(form)));
+        expect(form).toBe(canonicalize(membersOf(record)));
       }),
       { numRuns: 1_000 },
     );

@@ -4,6 +4,7 @@ import { SCOPES } from '../../../src/platform/authorization/scopes.js';
 import { newId } from '../../../src/platform/database/id.js';
 import { Admin, ADMIN, signedIn } from '../../support/admin.js';
 import { Clinic } from '../../support/clinic.js';
+import { lockWaiters } from '../../support/lock-waiters.js';
 import { newestRow, plantGroup, plantStaff, powerlessKey } from '../../support/planted-staff.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
@@ -316,25 +317,13 @@ describe('rights that are taken away while a grant is under way', () => {
     }
   }
 
-  /** Until that many wait for the lock. */
-  async function waiting(): Promise<void> {
-    for (;;) {
-      const { rows } = await world.admin.query(
-        `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-      );
-      if (rows.length > 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-
   it('wait in turn, and leave the connections to other organizations', async () => {
     const other = new Admin(world.baseUrl, (await world.newTenant()).apiKey);
     const change = () => owner.post(`${ADMIN}/groups`, { name: `Group ${newId()}` });
     const changes: ReturnType<typeof change>[] = [];
     await whileHeld(async () => {
       for (let n = 0; n < 110; n++) changes.push(change());
-      await waiting();
+      await lockWaiters(world.admin, 1, 'advisory');
       const elsewhere = [other.get(`${ADMIN}/groups`), other.post(`${ADMIN}/groups`, { name: 'Group' })];
       const answers = await Promise.all(elsewhere); // the lock is held until they are there
       expect(answers.map(({ status }) => status)).toEqual([200, 201]);
@@ -360,7 +349,7 @@ describe('rights that are taken away while a grant is under way', () => {
     let answer: ReturnType<typeof grant> | undefined;
     await whileHeld(async (holder) => {
       answer = grant();
-      await waiting();
+      await lockWaiters(world.admin, 1, 'advisory');
       await holder.query('DELETE FROM role_binding WHERE id = $1', [by.bindings[1]]);
     });
     const { status, body } = await answer!;

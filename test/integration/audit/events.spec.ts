@@ -5,7 +5,7 @@ import { SealerService } from '../../../src/modules/audit/worker/sealer.service.
 import { SCOPES, type Scope } from '../../../src/platform/authorization/scopes.js';
 import { newId } from '../../../src/platform/database/id.js';
 import { Client } from '../../support/client.js';
-import { plantEvents, type Planted } from '../../support/planted-events.js';
+import { plantRandomEvents, type Planted } from '../../support/planted-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(240_000);
@@ -82,8 +82,8 @@ describe('searching the ledger', () => {
   const times = (): string[] => planted.map(({ occurredAt }) => occurredAt.toISOString());
 
   beforeAll(async () => {
-    planted = await plantEvents(world.admin, tenant.organizationId, 500);
-    await plantEvents(world.admin, other.organizationId, 500);
+    planted = await plantRandomEvents(world.admin, tenant.organizationId, 500);
+    await plantRandomEvents(world.admin, other.organizationId, 500);
     known = new Set(planted.map(({ id }) => id));
   });
 
@@ -156,7 +156,7 @@ describe('searching the ledger', () => {
   it('loses and repeats nothing while events arrive', async () => {
     const before = new Set(planted.map(({ id }) => id));
     const items = await search({ limit: '30', actor_kind: 'user' }, () =>
-      plantEvents(world.admin, tenant.organizationId, 5, { at: new Date(), actorKind: 'user' }),
+      plantRandomEvents(world.admin, tenant.organizationId, 5, { at: new Date(), actorKind: 'user' }),
     );
     const ids = items.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
@@ -312,7 +312,7 @@ describe('the seal of an event', () => {
     await seal();
     const at = new Date();
     const make = async (time: Date) =>
-      (await plantEvents(world.admin, tenant.organizationId, 1, { at: time, queued: true }))[0]!.id;
+      (await plantRandomEvents(world.admin, tenant.organizationId, 1, { at: time, queued: true }))[0]!.id;
     const earlier = (seconds: number) => new Date(at.getTime() - seconds * 1000);
     const first = [await make(earlier(50)), await make(earlier(10))];
     const one = await seal();

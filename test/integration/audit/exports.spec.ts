@@ -362,9 +362,9 @@ describe('the ledger', () => {
     await act(by, 5);
     await seal();
     const [, , third] = await ledgerOf(other);
-    await world.admin.query('SET session_replication_role = replica');
-    await world.admin.query('DELETE FROM audit_event WHERE id = $1', [third!.id]);
-    await world.admin.query('RESET session_replication_role');
+    await asSuperuser(world.admin, (admin) =>
+      admin.query('DELETE FROM audit_event WHERE id = $1', [third!.id]),
+    );
     const { id } = (await by.post(EXPORTS, { format: 'csv', filters: { action: 'exams:list' } })).body;
     const { body } = await eventually(
       () => by.get(`${EXPORTS}/${id}`),

@@ -6,25 +6,29 @@ import { DatabaseService } from '../../../src/platform/database/database.service
 import { metrics } from '../../../src/platform/health/metrics.js';
 import { tablesWithoutRowSecurity, tablesWithoutTheirPolicy } from '../../contract/tenancy-checks.js';
 import { MovableClock } from '../../support/incarnation.js';
-import { LedgerOwner, plantEvents } from '../../support/past-events.js';
+import { asOwner } from '../../../src/platform/database/owner-connection.js';
+import { plantEventsAt } from '../../support/past-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 let world: World;
 let worker: INestApplicationContext;
 let tenant: Tenant;
 let other: Tenant;
-let owner: LedgerOwner;
+let adminUrl: string;
 
 beforeAll(async () => {
   world = await createWorld({ AUDIT_SEAL_INTERVAL_MS: '86400000', RECONCILE_INTERVAL_MS: '86400000' });
   worker = await world.startWorker();
   [tenant, other] = [await world.newTenant(), await world.newTenant()];
-  owner = await LedgerOwner.of(world);
+  const url = new URL(process.env.TEST_ADMIN_URL!);
+  url.pathname = new URL(world.environment.DATABASE_URL!).pathname;
+  adminUrl = url.toString();
 }, 60_000);
-afterAll(async () => {
-  await owner.close();
-  await world.close();
-});
+afterAll(() => world.close());
+
+/** The owner of the tables is no superuser, and bound by row-level security. */
+const byOwner = (sql: string): Promise<object[]> =>
+  asOwner(adminUrl, async (owner) => (await owner.query<object>(sql)).rows);
 
 const month = (ahead: number): string => {
   const day = new Date();
@@ -44,13 +48,13 @@ const waiting = async (): Promise<number> => rowsIn('audit_unsealed');
 describe('partitions', () => {
   it('are there for this month and three more, made by the worker, each with its defences', async () => {
     const wanted = [0, 1, 2, 3].map((ahead) => nameOf(month(ahead)));
-    await owner.query(`SELECT audit_ensure_partitions((now() + interval '4 months')::date, 3)`);
+    await byOwner(`SELECT audit_ensure_partitions((now() + interval '4 months')::date, 3)`);
     const all = [...wanted, ...[4, 5, 6, 7].map((ahead) => nameOf(month(ahead)))];
     expect(await partitions()).toEqual(['audit_event_default', ...all].sort());
     expect(await tablesWithoutRowSecurity(world.admin)).toEqual([]);
     expect(await tablesWithoutTheirPolicy(world.admin)).toEqual([]);
     const future = `${month(6)}-15T12:00:00.000Z`;
-    const [id] = await plantEvents(world.admin, tenant.organizationId, [future]);
+    const [id] = await plantEventsAt(world.admin, tenant.organizationId, [future]);
     // Queued for its seal, and not to be changed, removed or truncated by its owner, there as in any other.
     const { rows } = await world.admin.query('SELECT 1 FROM audit_unsealed WHERE event_id = $1', [id]);
     expect(rows).toHaveLength(1);
@@ -92,8 +96,8 @@ describe('events that no partition took', () => {
     const chore = new Partitions(worker.get(DatabaseService, { strict: false }), clock);
     await chore.run();
     expect(await gauge()).toBe(0);
-    await plantEvents(world.admin, tenant.organizationId, stray);
-    await plantEvents(world.admin, other.organizationId, stray.slice(0, 1));
+    await plantEventsAt(world.admin, tenant.organizationId, stray);
+    await plantEventsAt(world.admin, other.organizationId, stray.slice(0, 1));
     expect(await rowsIn('audit_event_default')).toBe(4);
     await chore.run();
     expect(await gauge()).toBe(0); // once a minute
@@ -104,13 +108,13 @@ describe('events that no partition took', () => {
 
   it('are moved by the owner into their month, seals and all, with no defence ever off', async () => {
     await worker.get(SealerService, { strict: false }).seal();
-    await plantEvents(world.admin, other.organizationId, ['1999-03-15T00:00:00.000Z']); // not sealed yet
+    await plantEventsAt(world.admin, other.organizationId, ['1999-03-15T00:00:00.000Z']); // not sealed yet
     const before = await waiting();
-    expect(await owner.query(`SELECT audit_adopt_month('1999-03-09')::int AS moved`)).toEqual([{ moved: 4 }]);
+    expect(await byOwner(`SELECT audit_adopt_month('1999-03-09')::int AS moved`)).toEqual([{ moved: 4 }]);
     expect(await rowsIn('audit_event_1999_03')).toBe(4);
     expect(await rowsIn('audit_event_default')).toBe(1);
     expect(await waiting()).toBe(before); // none was queued twice
-    await expect(owner.query(`SELECT audit_adopt_month('1999-03-01')`)).rejects.toMatchObject({
+    await expect(byOwner(`SELECT audit_adopt_month('1999-03-01')`)).rejects.toMatchObject({
       code: '55000',
     });
     await worker.get(SealerService, { strict: false }).seal();
@@ -121,7 +125,7 @@ describe('events that no partition took', () => {
         await expect(world.admin.query(sql)).rejects.toMatchObject({ code: '42501' });
     expect(await tablesWithoutRowSecurity(world.admin)).toEqual([]);
     expect(await tablesWithoutTheirPolicy(world.admin)).toEqual([]);
-    await plantEvents(world.admin, tenant.organizationId, ['1998-01-01T00:00:00.000Z']);
+    await plantEventsAt(world.admin, tenant.organizationId, ['1998-01-01T00:00:00.000Z']);
     expect(await rowsIn('audit_event_default')).toBe(2);
     const [counted] = (await world.admin.query('SELECT audit_default_records()::int AS records')).rows;
     expect(counted).toEqual({ records: 2 });
@@ -132,7 +136,7 @@ describe('events that no partition took', () => {
   });
 
   it('stay where they are when the month has none to move', async () => {
-    expect(await owner.query(`SELECT audit_adopt_month('1997-01-01')::int AS moved`)).toEqual([{ moved: 0 }]);
+    expect(await byOwner(`SELECT audit_adopt_month('1997-01-01')::int AS moved`)).toEqual([{ moved: 0 }]);
     expect(await rowsIn('audit_event_default')).toBe(2);
   });
 });

@@ -10,8 +10,8 @@ import { DatabaseService } from '../../../src/platform/database/database.service
 import { asOwner } from '../../../src/platform/database/owner-connection.js';
 import { StorageService } from '../../../src/platform/storage/storage.service.js';
 import { Client, eventually } from '../../support/client.js';
-import { plantEvents } from '../../support/past-events.js';
 import { asSuperuser, putBack } from '../../support/tampered-ledger.js';
+import { plantEventsAt } from '../../support/past-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(300_000);
@@ -81,9 +81,11 @@ describe('a month', () => {
     const now = new Date().toISOString().slice(0, 7);
     expect(await refusal(retire({ month: now }))).toMatch(/^RetirementRefused: .*72 months/);
     expect(await refusal(retire({ month: '2018-01' }))).toMatch(/no partition of 2018-01/);
-    await plantEvents(world.admin, tenant.organizationId, times(30));
-    await plantEvents(world.admin, other.organizationId, times(5));
-    expect(await refusal(retire())).toMatch(/not sealed yet:\n(.*\n)?.*/);
+    await plantEventsAt(world.admin, tenant.organizationId, times(30));
+    await plantEventsAt(world.admin, other.organizationId, times(5));
+    const unsealed = await refusal(retire());
+    expect(unsealed).toContain('not sealed yet:');
+    for (const { organizationId } of [tenant, other]) expect(unsealed).toContain(organizationId);
     await seal();
     const missing = await refusal(retire());
     expect(missing).toContain('--request-exports');

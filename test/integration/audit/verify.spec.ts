@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
 import { Client } from '../../support/client.js';
-import { plantEvents } from '../../support/past-events.js';
+import { lockWaiters } from '../../support/lock-waiters.js';
+import { plantEventsAt } from '../../support/past-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(120_000);
@@ -21,7 +22,7 @@ beforeAll(async () => {
   // A seal a day, three events in each; those of the last wait for theirs.
   for (let number = 1; number <= 4; number++) {
     const hours = ['01', '02', '03'].map((hour) => `2026-03-0${number}T${hour}:00:00.000Z`);
-    await plantEvents(world.admin, tenant.organizationId, hours);
+    await plantEventsAt(world.admin, tenant.organizationId, hours);
     if (number < 4) await sealer.seal();
   }
 });
@@ -61,7 +62,7 @@ it('is verified once at a time for an organization, whatever becomes of it', asy
     await locked.query('BEGIN; LOCK TABLE audit_tree IN ACCESS EXCLUSIVE MODE');
     const first = client.post(VERIFY, {});
     const elsewhere = new Client(world.baseUrl, other.apiKey).post(VERIFY, {});
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await lockWaiters(world.admin, 2); // both are reading, or about to
     expect(await client.post(VERIFY, {})).toMatchObject({
       status: 409,
       body: { code: 'verification_under_way' },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { StudiesService } from '../../../src/modules/studies/studies.service.js';
 import { findDisagreements } from '../../support/ledger-checks.js';
 import { stage } from '../../support/ledger-rows.js';
+import { lockWaiters } from '../../support/lock-waiters.js';
 import { MINUTE, type Scene, SECOND, StudyMaker, Theatre } from './scene.js';
 
 let theatre: Theatre;
@@ -147,9 +148,9 @@ describe('what the reconciler has not seen', () => {
       );
       scene.clock.time = scene.begin + 10 * MINUTE;
       const verifying = scene.verify(later); // waits for the study, and the reconciler behind it
-      await waiting(1);
+      await lockWaiters(theatre.stack.admin, 1, 'advisory');
       const passing = scene.worker.reconciler.run();
-      await waiting(2);
+      await lockWaiters(theatre.stack.admin, 2, 'advisory');
       await client.query('COMMIT');
       await Promise.all([verifying, passing]);
     } finally {
@@ -159,16 +160,6 @@ describe('what the reconciler has not seen', () => {
     expect(await ready()).toEqual([]);
   });
 });
-
-async function waiting(count: number): Promise<void> {
-  for (;;) {
-    const { rows } = await theatre.stack.admin.query(
-      `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-    );
-    if (rows.length >= count) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 describe('an order that is closed', () => {
   it('closes its studies now', async () => {

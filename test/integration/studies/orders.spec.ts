@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { eventually } from '../../support/client.js';
 import { findDisagreements } from '../../support/ledger-checks.js';
 import { stage } from '../../support/ledger-rows.js';
+import { lockWaiters } from '../../support/lock-waiters.js';
 import { MINUTE, type Scene, SECOND, StudyMaker, Theatre } from './scene.js';
 
 const HOUR = 60 * MINUTE;
@@ -124,7 +124,7 @@ describe('an order fails', () => {
       const verified = uploads.map((uploadId) =>
         scene.anotherWorker().verifier.verify({ organizationId, uploadId }),
       );
-      await eventually(waiting, (count) => count === 2);
+      await lockWaiters(theatre.stack.admin, 2);
       await client.query('COMMIT');
       await Promise.all(verified);
     } finally {
@@ -182,11 +182,3 @@ describe('an order fails', () => {
     expect([await failures(), await isFailed(orderId)]).toEqual([[], false]);
   });
 });
-
-/** Transactions of this database that wait for a lock. */
-async function waiting(): Promise<number> {
-  const { rows } = await theatre.stack.admin.query(
-    `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-  );
-  return rows.length;
-}

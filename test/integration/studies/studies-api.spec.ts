@@ -3,6 +3,7 @@ import { DatabaseService } from '../../../src/platform/database/database.service
 import { StorageService } from '../../../src/platform/storage/storage.service.js';
 import { Client, eventually, put, tokenFor } from '../../support/client.js';
 import { Incarnation, MovableClock } from '../../support/incarnation.js';
+import { lockWaiters } from '../../support/lock-waiters.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 import { MINUTE, SECOND, StudyMaker } from './scene.js';
 
@@ -169,9 +170,9 @@ describe('POST /orders/{id}/close', () => {
       await admin.query('BEGIN');
       await admin.query('LOCK TABLE audit_event IN SHARE ROW EXCLUSIVE MODE');
       const closing = client.post(`/orders/${order}/close`);
-      await eventually(waiting, (count) => count === 1);
+      await lockWaiters(world.admin, 1);
       const verifying = verify(only);
-      await eventually(waiting, (count) => count === 2);
+      await lockWaiters(world.admin, 2);
       await admin.query('COMMIT');
       await Promise.all([closing, verifying]);
     } finally {
@@ -181,11 +182,4 @@ describe('POST /orders/{id}/close', () => {
     await worker.reconciler.run();
     expect((await detail()).body).toMatchObject({ state: 'closed' });
   });
-
-  async function waiting(): Promise<number> {
-    const { rows } = await world.admin.query(
-      `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-    );
-    return rows.length;
-  }
 });

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { authenticate } from '../../../platform/crypto/master-key.js';
+import type { EventFilter } from '../event.filter.js';
+import type { WriteExportPayload } from '../exports.jobs.js';
 import type { SentPart } from './export.parts.js';
-import type { Claimed } from './export.rows.js';
+import type { ExportScope, Interval } from './export.scope.js';
+
+/** What an export is of. */
+export interface Subject extends WriteExportPayload, Interval {
+  format: string;
+  filter: EventFilter;
+  scope: ExportScope | undefined;
+}
 
 /** How far an export is, as an attempt leaves it to the next one. */
 export interface Progress {
@@ -30,7 +39,7 @@ export function withPart(
  */
 export function progressMac(
   masterKey: Uint8Array,
-  { organizationId, exportId, format, from, to, filter, scope }: Omit<Claimed, keyof Progress>,
+  { organizationId, exportId, format, from, to, filter, scope }: Subject,
   { next, written, digest }: Progress,
 ): Buffer {
   const said = [

@@ -92,7 +92,7 @@ function describe(report: ExportReport): string {
     lines.push(
       `export ${said.id} of organization ${said.organization}, ${said.format}`,
       said.complete
-        ? `complete: all events from ${from} to ${to}`
+        ? `${report.valid ? '' : 'said to be '}complete: all events from ${from} to ${to}`
         : `filtered by ${JSON.stringify(said.filters)}: events from ${from} to ${to}; others may be left out`,
     );
   }

@@ -60,7 +60,7 @@ curl -sS $API/api/inspect/v1/file/upload/complete -H "Authorization: Bearer $TOK
 
 echo '8. Who may do what: an administrator asks whether an auditor may delete that exam, and why not'
 ADMIN=$(curl -sS -u '${demo.adminClientId}:${demo.adminClientSecret}' -d grant_type=client_credentials $API/oauth2/token | json .access_token)
-AUDITOR=$(curl -sS "$API/api/v1/admin/clients?name=Demo%20auditor" -H "Authorization: Bearer $ADMIN" | json .items[0].id)
+AUDITOR=$(curl -sS "$API/api/v1/admin/clients?name=Demo%20auditor" -H "Authorization: Bearer $ADMIN" | json '.items[0].id')
 curl -sS $API/api/v1/admin/access/explain -H "Authorization: Bearer $ADMIN" -H 'Content-Type: application/json' \\
   -d "{\\"principal\\": {\\"kind\\": \\"client\\", \\"id\\": \\"$AUDITOR\\"}, \\"operation\\": \\"exams:delete\\", \\"resource\\": {\\"type\\": \\"Exam\\", \\"id\\": \\"$ID\\"}}"; echo
 ${auditStory(demo, state)}${demo.mailboxUrl ? patientStory(demo, demo.mailboxUrl) + staffStory(demo) : ''}`;
@@ -74,7 +74,7 @@ LEDGER='${state.path('audit')}'
 audit() { curl -sS "$API/api/v1/audit/$1" -H "Authorization: Bearer $AUDIT"; }
 verify() { node '${MAIN}' audit verify "$1" --manifest "$LEDGER.manifest.ndjson" --keys "$LEDGER.keys.json"; }
 sleep 8; TAKEN=$(curl -sS $API/api/v1/audit/exports -H "Authorization: Bearer $AUDIT" -H 'Content-Type: application/json' -d '{"format": "ndjson"}' | json .id)
-until audit exports/$TAKEN | json .state | grep -qE 'done|failed'; do sleep 1; done
+while audit exports/$TAKEN | json .state | grep -qE 'queued|running'; do sleep 1; done
 curl -sS -o "$LEDGER.ndjson" "$(audit exports/$TAKEN | json .download_url)"
 curl -sS -o "$LEDGER.manifest.ndjson" "$(audit exports/$TAKEN | json .manifest_url)"
 audit keys > "$LEDGER.keys.json"

@@ -356,6 +356,14 @@ describe('the ledger', () => {
     expect(JSON.stringify(events)).not.toContain('somebody-secret');
   });
 
+  it('is exported of a time before its first seal, too: nothing of it, and proven', async () => {
+    await seal();
+    const before = { format: 'ndjson', from: '2020-01-01T00:00:00Z', to: '2020-02-01T00:00:00Z' };
+    const { told, file, faults, manifest } = await exported(client, before);
+    expect([told.rows, told.complete, file.length, faults]).toEqual([0, true, 0, []]);
+    expect(manifest.statement).toMatchObject({ complete: true, rows: 0, first: null, last: null });
+  });
+
   it('that has lost a sealed event is not exported as if it had not', async () => {
     const other = await world.newTenant();
     const by = new Client(world.baseUrl, other.apiKey);

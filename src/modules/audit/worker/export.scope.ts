@@ -33,8 +33,12 @@ export async function findScope(
   const settled = to && new Date(to.getTime() + SEALED_WITHIN_MS);
   const [row] = await tx.$queryRaw<{ seal: bigint; first: bigint | null; end: bigint }[]>`
     SELECT head.seal, wanted.first, newest.end
-    FROM (SELECT coalesce((SELECT min(s.number) FROM audit_seal s WHERE s.sealed_at >= ${settled}::timestamptz),
-                          (SELECT max(s.number) FROM audit_seal s)) AS seal) AS head
+    FROM (SELECT greatest(
+            coalesce((SELECT min(s.number) FROM audit_seal s WHERE s.sealed_at >= ${settled}::timestamptz), last.number),
+            -- Of an interval before all of its trees the first one says so.
+            (SELECT min(t.seal_number) FROM audit_tree t
+             WHERE t.organization_id = ${organizationId}::uuid AND t.seal_number <= last.number)) AS seal
+          FROM (SELECT max(s.number) AS number FROM audit_seal s) AS last) AS head
     CROSS JOIN LATERAL (
       SELECT t.first_position + t.size AS end FROM audit_tree t
       WHERE t.organization_id = ${organizationId}::uuid AND t.seal_number <= head.seal

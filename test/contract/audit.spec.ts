@@ -5,6 +5,7 @@ import { newUid } from '../../src/demo/phantom.js';
 import { PLATFORM_ORGANIZATION } from '../../src/platform/authorization/platform-organization.js';
 import { newId } from '../../src/platform/database/id.js';
 import type { Route } from '../../src/platform/http/route-table.js';
+import { atOnce } from '../support/at-once.js';
 import { type Answer, basic, Client, eventually, put, tokenFor } from '../support/client.js';
 import type { Clinic } from '../support/clinic.js';
 import { ctInstance } from '../support/dicom-files.js';
@@ -35,6 +36,8 @@ const ABOUT_ANOTHER: Record<string, string> = {
 };
 
 const CALLS = allCalls(() => surfaces);
+/** Each its own. */
+const given = () => surfaces.sharedExam();
 
 beforeAll(async () => {
   surfaces = await Surfaces.open();
@@ -92,7 +95,6 @@ describe('every audited route', () => {
   });
 
   it.each(Object.keys(CALLS))('%s: success', async (name) => {
-    const given = await surfaces.sharedExam();
     const answer = await CALLS[name]!.success(given, client);
     expect(answer.status).toBeLessThan(400);
     const [method, path] = name.split(' ') as [string, string];
@@ -136,7 +138,6 @@ describe('every audited route', () => {
   });
 
   it.each(Object.keys(CALLS))('%s: failure', async (name) => {
-    const given = await surfaces.sharedExam();
     const answer = await CALLS[name]!.failure(given, client);
     expect(answer.status).toBeGreaterThanOrEqual(400);
     const [method, path] = name.split(' ') as [string, string];
@@ -188,7 +189,7 @@ describe('every audited route', () => {
   const ledgerOf = (route: Route): string => (route.portal ? tenant.organizationId : PLATFORM_ORGANIZATION);
 
   it('without a credential: denied, in the platform’s ledger or the portal’s', async () => {
-    for (const route of closed()) {
+    await atOnce(closed(), async (route) => {
       const answer = await ask(anonymous, route);
       expect({ route: nameOf(route), status: answer.status }).toEqual({ route: nameOf(route), status: 401 });
       expect(await eventsOf(answer)).toEqual([
@@ -200,12 +201,12 @@ describe('every audited route', () => {
           actor_id: null,
         }),
       ]);
-    }
+    });
   });
 
   it('by HTTP Basic: a credential where the table says so; elsewhere denied, in the platform’s ledger', async () => {
     const authorization = basic(tenant.clientId, tenant.clientSecret);
-    for (const route of closed()) {
+    await atOnce(closed(), async (route) => {
       const path = route.path
         .replace(':identity_id', newId())
         .replace(':id', newId())
@@ -219,14 +220,14 @@ describe('every audited route', () => {
         actor: route.basic ? 'client' : 'anonymous',
       });
       expect(event!.organization_id).toBe(route.basic ? tenant.organizationId : ledgerOf(route));
-    }
+    });
   });
 
   it('of a portal, without its key: a failure, in the platform’s ledger', async () => {
     const { patient } = await clinic.admit();
     const routes = audited().filter((route) => route.portal);
     expect(routes.length).toBeGreaterThanOrEqual(10);
-    for (const route of routes) {
+    await atOnce(routes, async (route) => {
       const answer = await patient.call(route.method, route.path, undefined, { 'cv-api-key': '' });
       expect(await eventsOf(answer)).toEqual([
         expect.objectContaining({
@@ -237,27 +238,30 @@ describe('every audited route', () => {
           detail: { status: 400, code: 'validation_error' },
         }),
       ]);
-    }
+    });
   });
 
   it('of a portal, by a client or an API key: denied, in the portal’s ledger', async () => {
     const accessToken = await tokenFor(world.baseUrl, tenant);
     for (const token of [accessToken, tenant.apiKey, portal.apiKey])
-      for (const route of closed().filter((each) => each.portal)) {
-        const answer = await ask(new Client(world.baseUrl, token), route);
-        expect({ route: nameOf(route), status: answer.status }).toEqual({
-          route: nameOf(route),
-          status: 401,
-        });
-        expect(await eventsOf(answer)).toEqual([
-          expect.objectContaining({
-            action: route.operation.name,
-            outcome: 'denied',
-            organization_id: tenant.organizationId,
-            actor_kind: 'anonymous',
-          }),
-        ]);
-      }
+      await atOnce(
+        closed().filter((each) => each.portal),
+        async (route) => {
+          const answer = await ask(new Client(world.baseUrl, token), route);
+          expect({ route: nameOf(route), status: answer.status }).toEqual({
+            route: nameOf(route),
+            status: 401,
+          });
+          expect(await eventsOf(answer)).toEqual([
+            expect.objectContaining({
+              action: route.operation.name,
+              outcome: 'denied',
+              organization_id: tenant.organizationId,
+              actor_kind: 'anonymous',
+            }),
+          ]);
+        },
+      );
   });
 
   it('of anybody but patients, by a patient: denied, in the organization’s ledger', async () => {
@@ -265,7 +269,7 @@ describe('every audited route', () => {
     const own = BUILT_IN_ROLES.patient!.flatMap(({ operations }) => operations);
     const refused = closed().filter(({ operation }) => !own.includes(operation.name));
     expect(refused.length).toBeGreaterThanOrEqual(40);
-    for (const route of refused) {
+    await atOnce(refused, async (route) => {
       const answer = await ask(patient, route);
       expect({ route: nameOf(route), status: answer.status }).toEqual({ route: nameOf(route), status: 403 });
       const isOfFiles = route.operation.scope?.startsWith('files:') ?? true;
@@ -279,7 +283,7 @@ describe('every audited route', () => {
           detail: { status: 403, code: isOfFiles ? 'forbidden' : 'insufficient_scope' },
         }),
       ]);
-    }
+    });
   });
 
   it('without the scope, and without a role that allows it: denied, in the organization’s ledger', async () => {
@@ -300,7 +304,7 @@ describe('every audited route', () => {
             : !BUILT_IN_ROLES.reader!.some(({ operations }) => operations.includes(operation.name)),
         );
         expect(refused.length).toBeGreaterThanOrEqual(12);
-        for (const route of refused) {
+        await atOnce(refused, async (route) => {
           const answer = await ask(by, route);
           expect({ route: nameOf(route), status: answer.status }).toEqual({
             route: nameOf(route),
@@ -316,7 +320,7 @@ describe('every audited route', () => {
             actor_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
             detail: { status: 403, code: codes[0] },
           });
-        }
+        });
       }
     }
   });

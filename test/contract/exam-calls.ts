@@ -9,8 +9,8 @@ import type { SharedExam, Surfaces } from './surfaces.js';
 
 const GRANT = 'grant_type=client_credentials';
 
-/** A call of a route. `given`: an exam that is shared, whose file is registered. */
-export type Call = (given: SharedExam, by: Client) => Promise<Answer>;
+/** A call of a route. `given`: an exam that is shared, whose file is registered, for those that need one. */
+export type Call = (given: () => Promise<SharedExam>, by: Client) => Promise<Answer>;
 
 /** How each route of exams, share links, tokens and the inspection app succeeds and how it fails; `METHOD path` as in the route table. */
 export function examCalls(of: () => Surfaces): Record<string, { success: Call; failure: Call }> {
@@ -25,11 +25,11 @@ export function examCalls(of: () => Surfaces): Record<string, { success: Call; f
       failure: (_, by) => by.get('/api/v1/exams?limit=0'),
     },
     'GET /api/v1/exams/:id': {
-      success: ({ id }, by) => by.get(`/api/v1/exams/${id}`),
+      success: async (given, by) => by.get(`/api/v1/exams/${(await given()).id}`),
       failure: (_, by) => by.get(`/api/v1/exams/${newId()}`),
     },
     'POST /api/v1/exams/:id/urls': {
-      success: ({ id }, by) => by.post(`/api/v1/exams/${id}/urls`),
+      success: async (given, by) => by.post(`/api/v1/exams/${(await given()).id}/urls`),
       failure: (_, by) => by.post(`/api/v1/exams/${newId()}/urls`),
     },
     'POST /api/v1/exams/:id/confirm': {
@@ -38,7 +38,7 @@ export function examCalls(of: () => Surfaces): Record<string, { success: Call; f
         by.post(`/api/v1/exams/${(await createExam(of().client, { 'a.dcm': 1 })).exam_id}/confirm`),
     },
     'POST /api/v1/exams/:id/share': {
-      success: ({ id }, by) => by.post(`/api/v1/exams/${id}/share`, {}),
+      success: async (given, by) => by.post(`/api/v1/exams/${(await given()).id}/share`, {}),
       failure: (_, by) => by.post(`/api/v1/exams/${newId()}/share`, {}),
     },
     'DELETE /api/v1/exams/:id/share': {
@@ -84,16 +84,19 @@ export function examCalls(of: () => Surfaces): Record<string, { success: Call; f
       failure: () => of().anonymous.post('/auth/token', '{"broken'),
     },
     'GET /share/:token': {
-      success: ({ token }) => of().anonymous.get(`/share/${token}`),
+      success: async (given) => of().anonymous.get(`/share/${(await given()).token}`),
       failure: () => of().anonymous.get(`/share/${'A'.repeat(43)}`),
     },
     'GET /viewer/:token': {
-      success: ({ token }) => of().anonymous.get(`/viewer/${token}`),
+      success: async (given) => of().anonymous.get(`/viewer/${(await given()).token}`),
       failure: () => of().anonymous.get(`/viewer/${'A'.repeat(43)}`),
     },
     'GET /share/:token/files/:id': {
-      success: ({ token, upload }) => of().anonymous.get(`/share/${token}/files/${upload}`),
-      failure: ({ token }) => of().anonymous.get(`/share/${token}/files/${newId()}`),
+      success: async (given) => {
+        const { token, upload } = await given();
+        return of().anonymous.get(`/share/${token}/files/${upload}`);
+      },
+      failure: async (given) => of().anonymous.get(`/share/${(await given()).token}/files/${newId()}`),
     },
     'POST /api/inspect/v1/file/upload/presigned': {
       success: () => inspector().declare(declarationOf(randomBytes(9))),

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 
 export const ROWS = 30_000;
 
@@ -119,8 +119,11 @@ export interface RowsRead {
   fetched: number;
 }
 
-export async function rowsRead(admin: Pool): Promise<Map<string, RowsRead>> {
-  await new Promise((resolve) => setTimeout(resolve, PUBLISHED_MS));
+/** Resolves when all backends that have nothing to do any more have published what they have read. */
+export const published = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PUBLISHED_MS));
+
+/** As far as it was {@link published}. */
+export async function rowsRead(admin: Pool | PoolClient): Promise<Map<string, RowsRead>> {
   const { rows } = await admin.query<RowsRead & { relname: string }>(
     `SELECT relname, seq_tup_read::int AS scanned, coalesce(idx_tup_fetch, 0)::int AS fetched
      FROM pg_stat_user_tables WHERE relname = ANY ($1)`,

@@ -40,7 +40,8 @@ const audited = (): Route[] =>
 beforeAll(async () => {
   surfaces = await Surfaces.open({ DATABASE_POOL_SIZE: String(PARALLEL) }, IMPATIENT);
   const calls = allCalls(() => surfaces);
-  const given = await surfaces.sharedExam();
+  const exam = await surfaces.sharedExam();
+  const given = () => Promise.resolve(exam);
   [successes, others] = [new Map(), new Map()];
   for (const route of audited()) {
     const name = `${route.method} ${route.path}`;

@@ -44,7 +44,7 @@ function valueOf(random: (below: number) => number, depth: number): DetailValue 
   return Object.fromEntries(values.map((value) => [TEXTS[random(TEXTS.length)]!, value]));
 }
 
-/** What the form says, by the names that ADR and documentation give its members. */
+/** What the form says, member by member: taken from the record by another hand than the one that writes the form. */
 const membersOf = (record: AuditRecord): object => ({
   v: 1,
   id: record.id,

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { newUid } from '../../../src/demo/phantom.js';
 import { newId } from '../../../src/platform/database/id.js';
 import { Admin, ADMIN } from '../../support/admin.js';
+import { atOnce } from '../../support/at-once.js';
 import { eventually } from '../../support/client.js';
 import { Clinic } from '../../support/clinic.js';
 import { ctInstance } from '../../support/dicom-files.js';
@@ -96,14 +97,14 @@ describe.each(Object.keys(ALLOWED))('the role owner, limited to one %s', (type) 
     const routes = world.api.routes.filter((route) => !route.public && !route.portal);
     expect(routes.length).toBeGreaterThanOrEqual(48);
     const allowed = new Set<string>();
-    for (const { method, path, operation } of routes) {
+    await atOnce(routes, async ({ method, path, operation }) => {
       const body = ['POST', 'PATCH'].includes(method) ? {} : undefined;
       const asked = path.replace(':id', newId()).replace(':uid', newUid());
       const answer = await by.call(method, asked, body, { 'if-match': '*' });
       if (answer.status === 403)
         expect([path, answer.body?.code ?? answer.body.error]).not.toContain('insufficient_scope');
       else allowed.add(operation.name);
-    }
+    });
     expect([...allowed].sort()).toEqual(ALLOWED[type]);
   });
 

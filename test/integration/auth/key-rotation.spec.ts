@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createRemoteJWKSet, decodeProtectedHeader, type JWK, jwtVerify } from 'jose';
+import { rotateSigningKey } from '../../../src/commands/rotate-signing-key.command.js';
 import { KeyRotationService } from '../../../src/modules/auth/key-rotation.service.js';
 import { PLATFORM_ORGANIZATION } from '../../../src/platform/authorization/platform-organization.js';
 import { Clock } from '../../../src/platform/clock/clock.js';
 import { freePort } from '../../../src/platform/embedded/local-state.js';
 import { basic, Client, tokenFor } from '../../support/client.js';
+import { commandHere } from '../../support/command.js';
 import { FORM } from '../../support/signing-client.js';
 import { OwnProcess } from '../../support/processes.js';
 import { soon } from '../../support/soon.js';
@@ -37,13 +39,27 @@ afterAll(async () => {
 
 const run = promisify(execFile);
 
-/** `scandock rotate-signing-key`, as an operator runs it. */
-async function rotate(options: string[] = [], overrides: Record<string, string> = {}) {
-  const { DATABASE_URL, SCANDOCK_MASTER_KEY } = world.environment;
-  const env = { PATH: process.env.PATH, DATABASE_URL, SCANDOCK_MASTER_KEY, ...overrides };
-  const { stdout } = await run(process.execPath, ['dist/main.js', 'rotate-signing-key', ...options], { env });
-  return JSON.parse(stdout) as { kid: string; activeAt: string; retired: string[]; retiredAt: string };
+interface Rotation {
+  kid: string;
+  activeAt: string;
+  retired: string[];
+  retiredAt: string;
 }
+const environment = (overrides: Record<string, string>): Record<string, string> => {
+  const { DATABASE_URL, SCANDOCK_MASTER_KEY } = world.environment;
+  return { DATABASE_URL: DATABASE_URL!, SCANDOCK_MASTER_KEY: SCANDOCK_MASTER_KEY!, ...overrides };
+};
+
+/** `scandock rotate-signing-key`, as an operator runs it. */
+async function rotate(options: string[] = [], overrides: Record<string, string> = {}): Promise<Rotation> {
+  const env = { PATH: process.env.PATH, ...environment(overrides) };
+  const { stdout } = await run(process.execPath, ['dist/main.js', 'rotate-signing-key', ...options], { env });
+  return JSON.parse(stdout) as Rotation;
+}
+
+/** The same command in this process, beside its API: where it matters only that the keys are rotated. */
+const rotated = async (options: string[] = [], overrides: Record<string, string> = {}): Promise<Rotation> =>
+  JSON.parse(await commandHere(rotateSigningKey, options, environment(overrides))) as Rotation;
 
 const signerOf = (token: string): string => decodeProtectedHeader(token).kid!;
 const use = async (token: string, baseUrl: string): Promise<number> =>
@@ -176,8 +192,8 @@ describe('a rotation at once', () => {
   });
 
   it('takes out a successor that was waiting, too', async () => {
-    const { kid: waiting } = await rotate();
-    const { kid, retired } = await rotate(['--now']);
+    const { kid: waiting } = await rotated();
+    const { kid, retired } = await rotated(['--now']);
     expect(retired).toContain(waiting);
     await soon(
       () => everywhere(published),
@@ -187,7 +203,7 @@ describe('a rotation at once', () => {
 
   it('makes the token of one process good in the other before that has read the keys again', async () => {
     await everywhere((baseUrl) => tokenFor(baseUrl, tenant)); // both have just read them
-    const { kid } = await rotate(['--now']);
+    const { kid } = await rotated(['--now']);
     const token = await soon(
       () => tokenFor(processes[0], tenant),
       (issued) => signerOf(issued) === kid,
@@ -217,6 +233,9 @@ describe('the command', () => {
     expect(rows[0]!.sealed.length).toBeGreaterThan(200);
   });
 
+  it('ends with an error that names what is wrong', () =>
+    expect(rotate(['--soon'])).rejects.toThrow('usage: scandock rotate-signing-key'));
+
   it.each<[string, string[], Record<string, string>, string]>([
     [
       'another master key',
@@ -230,7 +249,7 @@ describe('the command', () => {
     ['an argument', ['now'], {}, 'usage: scandock rotate-signing-key'],
   ])('changes nothing with %s', async (_, options, overrides, message) => {
     const before = await keys();
-    await expect(rotate(options, overrides)).rejects.toThrow(message);
+    await expect(rotated(options, overrides)).rejects.toThrow(message);
     expect(await keys()).toEqual(before);
   });
 });

@@ -5,6 +5,7 @@ import { SCOPES, type Scope } from '../../../src/platform/authorization/scopes.j
 import { newId } from '../../../src/platform/database/id.js';
 import type { Route } from '../../../src/platform/http/route-table.js';
 import { digestRows } from '../../contract/tenants.js';
+import { atOnce } from '../../support/at-once.js';
 import { type Answer, basic, Client, eventually, put, tokenFor } from '../../support/client.js';
 import { ctInstance } from '../../support/dicom-files.js';
 import { Hospital, sha256Of } from '../../support/hospital.js';
@@ -112,6 +113,16 @@ async function inVain(act: () => Promise<void>): Promise<void> {
   expect(await rows()).toEqual(before);
 }
 
+/** Tests that, all together, must not change a thing. */
+function allInVain(tests: () => void): void {
+  let before: object;
+  beforeAll(async () => {
+    before = await rows();
+  });
+  tests();
+  it('changes nothing', async () => expect(await rows()).toEqual(before));
+}
+
 const pathOf = ({ path }: Route, { orderId, uploadId, studyUid }: Inhabitant): string =>
   path.replace(':id', path.startsWith('/orders') ? orderId : uploadId).replace(':uid', studyUid);
 
@@ -150,12 +161,13 @@ describe('every route of the ingestion', () => {
       inVain(async () => {
         const nobody = new Client(world.baseUrl);
         const shown = await headers();
-        for (const route of routes)
-          await expectRefusal(
+        await atOnce(routes, async (route) =>
+          expectRefusal(
             await ask(nobody, route, shown),
             { status: 401, code, operation: route.operation.name },
             null,
-          );
+          ),
+        );
       }));
 
   refuseAll('nobody', async () => ({}), 'unauthorized');
@@ -170,8 +182,9 @@ describe('every route of the ingestion', () => {
     const client = new Client(world.baseUrl, await tokenFor(world.baseUrl, own));
     await inVain(async () => {
       world.travel(HOUR_MS + 1000);
-      for (const route of routes)
-        await expectRefusal(await ask(client, route), { status: 401, code: 'invalid_token' }, null);
+      await atOnce(routes, async (route) =>
+        expectRefusal(await ask(client, route), { status: 401, code: 'invalid_token' }, null),
+      );
       world.travel(-HOUR_MS - 1000);
     });
   });
@@ -188,13 +201,13 @@ describe('every route of the ingestion', () => {
     ]);
     await new Promise((resolve) => setTimeout(resolve, TRUST_MS));
     const shown = { authorization: basic(leaver.clientId, leaver.clientSecret) };
-    for (const route of routes) {
+    await atOnce(routes, async (route) => {
       await expectRefusal(await ask(client, route), { status: 401, code: 'invalid_token' }, null);
       const byKey = await ask(new Client(world.baseUrl, leaver.apiKey), route);
       await expectRefusal(byKey, { status: 401, code: 'invalid_token' }, null);
       const byBasic = await ask(new Client(world.baseUrl), route, shown);
       await expectRefusal(byBasic, { status: 401, code: 'invalid_client' }, null);
-    }
+    });
   });
 
   it('answers 403 without its scope, whatever other scopes there are', () =>
@@ -293,55 +306,56 @@ describe('what is not the caller’s', () => {
 });
 
 describe('what is malformed', () => {
-  it.each([
-    ['GET', '/uploads/not-a-uuid'],
-    ['GET', `/uploads/${randomUUID().slice(1)}`],
-    ['POST', '/uploads/1/complete'],
-    ['GET', '/uploads/%00/download'],
-    ['GET', "/orders/1' OR '1'='1"],
-    ['POST', '/orders/x/close'],
-    ['GET', '/orders?limit=0'],
-    ['GET', '/orders?limit=101'],
-    ['GET', '/orders?cursor=x'],
-    ['GET', '/orders?created_from=yesterday'],
-    ['GET', '/orders?created_from=0000-01-01T00:00:00Z'],
-    ['GET', '/orders?created_from=2026-01-02T00:00:00Z&created_to=2026-01-01T00:00:00Z'],
-    ['GET', '/orders?unknown=1'],
-    ['GET', '/status'],
-    ['GET', '/status?order_id=x'],
-    ['GET', '/status?study_uid=1.02'],
-    ['GET', `/status?order_id=${randomUUID()}&study_uid=1.2`],
-    ['GET', '/orderId'],
-    ['GET', '/orderId?study_uid=abc'],
-    ['GET', '/failure-report?study_uid=1..2'],
-    ['GET', `/studies/${'1.'.repeat(40)}2`],
-    ['GET', '/studies/1'],
-    ['GET', '/studies/1.2?generation=0'],
-    ['GET', '/studies?cursor=x'],
-    ['GET', '/upload?order_id=x'],
-    ['GET', '/upload?size=-1'],
-    ['GET', '/upload?size=1.5'],
-    ['GET', '/upload?size=many'],
-    ['GET', '/upload?sha256=abc'],
-    ['GET', '/upload?filename='],
-    ['GET', `/upload?filename=${'a'.repeat(256)}`],
-    ['GET', '/upload?filename=a%0Ab'],
-    ['GET', '/upload?bucket=other'],
-    ['POST', '/upload?size=-1'],
-    ['GET', '/new-order?order_id=x'],
-    ['GET', '/new-order?order_id=00000000-0000-1000-8000-000000000000'],
-    ['GET', '/new-order?metadata=%7B'],
-    ['GET', '/new-order?metadata=%5B%5D'],
-    ['GET', '/new-order?metadata=%7B%22Modality%22%3A%22MR%22%7D&metadata=%7B%7D'],
-  ])('is 400, and nothing happens: %s %s', (method, path) =>
-    inVain(async () => {
-      const body = method === 'POST' ? {} : undefined;
-      await expectRefusal(await own.hospital.call(method, path, body), {
-        status: 400,
-        code: 'validation_error',
+  describe('is 400:', () =>
+    allInVain(() => {
+      it.each([
+        ['GET', '/uploads/not-a-uuid'],
+        ['GET', `/uploads/${randomUUID().slice(1)}`],
+        ['POST', '/uploads/1/complete'],
+        ['GET', '/uploads/%00/download'],
+        ['GET', "/orders/1' OR '1'='1"],
+        ['POST', '/orders/x/close'],
+        ['GET', '/orders?limit=0'],
+        ['GET', '/orders?limit=101'],
+        ['GET', '/orders?cursor=x'],
+        ['GET', '/orders?created_from=yesterday'],
+        ['GET', '/orders?created_from=0000-01-01T00:00:00Z'],
+        ['GET', '/orders?created_from=2026-01-02T00:00:00Z&created_to=2026-01-01T00:00:00Z'],
+        ['GET', '/orders?unknown=1'],
+        ['GET', '/status'],
+        ['GET', '/status?order_id=x'],
+        ['GET', '/status?study_uid=1.02'],
+        ['GET', `/status?order_id=${randomUUID()}&study_uid=1.2`],
+        ['GET', '/orderId'],
+        ['GET', '/orderId?study_uid=abc'],
+        ['GET', '/failure-report?study_uid=1..2'],
+        ['GET', `/studies/${'1.'.repeat(40)}2`],
+        ['GET', '/studies/1'],
+        ['GET', '/studies/1.2?generation=0'],
+        ['GET', '/studies?cursor=x'],
+        ['GET', '/upload?order_id=x'],
+        ['GET', '/upload?size=-1'],
+        ['GET', '/upload?size=1.5'],
+        ['GET', '/upload?size=many'],
+        ['GET', '/upload?sha256=abc'],
+        ['GET', '/upload?filename='],
+        ['GET', `/upload?filename=${'a'.repeat(256)}`],
+        ['GET', '/upload?filename=a%0Ab'],
+        ['GET', '/upload?bucket=other'],
+        ['POST', '/upload?size=-1'],
+        ['GET', '/new-order?order_id=x'],
+        ['GET', '/new-order?order_id=00000000-0000-1000-8000-000000000000'],
+        ['GET', '/new-order?metadata=%7B'],
+        ['GET', '/new-order?metadata=%5B%5D'],
+        ['GET', '/new-order?metadata=%7B%22Modality%22%3A%22MR%22%7D&metadata=%7B%7D'],
+      ])('%s %s', async (method, path) => {
+        const body = method === 'POST' ? {} : undefined;
+        await expectRefusal(await own.hospital.call(method, path, body), {
+          status: 400,
+          code: 'validation_error',
+        });
       });
-    }),
-  );
+    }));
 
   it('is a size that no PUT can carry: 413', () =>
     inVain(async () => {
@@ -403,17 +417,19 @@ describe('what is malformed', () => {
     }),
   );
 
-  it.each(['PatientName', '00100010', 'PatientID', 'StudyDate', 'AccessionNumber', 'StudyDescription'])(
-    'is %s in a query, which proxies log: use POST',
-    (name) =>
-      inVain(async () => {
-        const metadata = encodeURIComponent(JSON.stringify({ [name]: '20260101' }));
-        const answer = await own.hospital.get(`/new-order?metadata=${metadata}`);
-        await expectRefusal(answer, { status: 400, code: 'validation_error' });
-        expect(answer.body.detail).toContain('use POST');
-        expect(answer.text).not.toContain('20260101');
-      }),
-  );
+  describe('is in a query, which proxies log: use POST', () =>
+    allInVain(() => {
+      it.each(['PatientName', '00100010', 'PatientID', 'StudyDate', 'AccessionNumber', 'StudyDescription'])(
+        '%s',
+        async (name) => {
+          const metadata = encodeURIComponent(JSON.stringify({ [name]: '20260101' }));
+          const answer = await own.hospital.get(`/new-order?metadata=${metadata}`);
+          await expectRefusal(answer, { status: 400, code: 'validation_error' });
+          expect(answer.body.detail).toContain('use POST');
+          expect(answer.text).not.toContain('20260101');
+        },
+      );
+    }));
 
   it('is an order id that is used already, and one that differs between query and body', () =>
     inVain(async () => {

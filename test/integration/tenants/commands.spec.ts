@@ -1,10 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { createOrganization } from '../../../src/commands/create-organization.command.js';
+import { createPlatformOwner } from '../../../src/commands/create-platform-owner.command.js';
+import { rights } from '../../../src/commands/rights.command.js';
 import type { EffectiveRights } from '../../../src/modules/access/explain.schemas.js';
 import { PLATFORM_ORGANIZATION } from '../../../src/platform/authorization/platform-organization.js';
 import { ADMIN } from '../../support/admin.js';
 import { Client, tokenFor } from '../../support/client.js';
+import { commandHere } from '../../support/command.js';
 import { ORGANIZATIONS } from '../../support/platform.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
@@ -25,6 +29,9 @@ const scandock = async (...args: string[]): Promise<string> => {
   const env = { PATH: process.env.PATH, DATABASE_URL: world.environment.DATABASE_URL };
   return (await run(process.execPath, ['dist/main.js', ...args], { env })).stdout;
 };
+/** What one prints that is run in this process: each is started as a process for one success and one failure. */
+const here = (command: () => Promise<void>, ...args: string[]): Promise<string> =>
+  commandHere(command, args, { DATABASE_URL: world.environment.DATABASE_URL! });
 
 describe('scandock create-platform-owner', () => {
   it('tells the credentials of a client that manages organizations, once', async () => {
@@ -45,10 +52,13 @@ describe('scandock create-platform-owner', () => {
   });
 
   it('says how it is used', async () => {
-    for (const args of [[], ['--name', ' '], ['--role', 'owner']])
-      await expect(scandock('create-platform-owner', ...args)).rejects.toThrow(
-        'usage: scandock create-platform-owner --name <name>',
-      );
+    const usage = 'usage: scandock create-platform-owner --name <name>';
+    await expect(scandock('create-platform-owner')).rejects.toThrow(usage);
+    for (const args of [
+      ['--name', ' '],
+      ['--role', 'owner'],
+    ])
+      await expect(here(createPlatformOwner, ...args)).rejects.toThrow(usage);
   });
 });
 
@@ -62,7 +72,7 @@ describe('scandock create-organization', () => {
 
   it('makes somebody of staff own it instead, without a secret', async () => {
     const made = JSON.parse(
-      await scandock('create-organization', 'South Clinic', '--owner', 'Nora@South.example'),
+      await here(createOrganization, 'South Clinic', '--owner', 'Nora@South.example'),
     ) as Tenant;
     expect(Object.keys(made)).toEqual(['organizationId']);
     const { rows } = await world.admin.query(
@@ -76,18 +86,23 @@ describe('scandock create-organization', () => {
   });
 
   it('says how it is used', async () => {
-    for (const args of [[], ['A', '--owner', 'nobody'], ['A', '--tenant', 'x']])
-      await expect(scandock('create-organization', ...args)).rejects.toThrow(
-        'usage: scandock create-organization <name> [--owner <email>]',
-      );
+    const usage = 'usage: scandock create-organization <name> [--owner <email>]';
+    await expect(scandock('create-organization')).rejects.toThrow(usage);
+    for (const args of [
+      ['A', '--owner', 'nobody'],
+      ['A', '--tenant', 'x'],
+    ])
+      await expect(here(createOrganization, ...args)).rejects.toThrow(usage);
   });
 });
 
 describe('scandock rights', () => {
-  const of = (...args: string[]) => scandock('rights', '--organization', tenant.organizationId, ...args);
+  const of = (...args: string[]) => here(rights, '--organization', tenant.organizationId, ...args);
 
   it('prints a client’s as a table, and as JSON', async () => {
-    const table = await of('--client', tenant.clientId);
+    const table = await scandock(
+      ...['rights', '--organization', tenant.organizationId, '--client', tenant.clientId],
+    );
     expect(table).toMatch(
       /^client [0-9a-f-]{36}\nscopes: exams:read orders:read\n\nROLE +SUBJECT +OPERATIONS/,
     );
@@ -152,6 +167,7 @@ describe('scandock rights', () => {
   });
 
   it('says whom it does not find, and how it is used', async () => {
+    await expect(scandock('rights')).rejects.toThrow('usage: scandock rights');
     await expect(of('--client', 'sdc_nobody')).rejects.toThrow('there is no client sdc_nobody');
     for (const args of [[], ['--user', 'a', '--group', 'b'], ['--role', 'owner']])
       await expect(of(...args)).rejects.toThrow('usage: scandock rights');

@@ -53,7 +53,7 @@ const RESOLVED_COLUMNS: Record<string, string[]> = {
     'month',
     'organization_id',
   ],
-  audit_tree: ['entry', 'first_position', 'first_time', 'organization_id', 'seal_number', 'size'],
+  audit_tree: ['entry', 'first_position', 'first_time', 'organization_id', 'previous', 'seal_number', 'size'],
   user: ['disabled_at', 'id', 'invitation_sent_at', 'invited_at', 'organization_id'],
 };
 
@@ -291,6 +291,7 @@ describe('functions that act as their owner', () => {
       'organization_id',
       'parked',
       'prefix',
+      'previous',
       'records',
       'secret_hash',
       'state',

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { DatabaseService } from '../../platform/database/database.service.js';
-import { canonicalDetail } from './audit.canonical.js';
+import { CanonicalLines, LINE_COLUMNS } from './canonical.lines.js';
 import { type EventFilter, FILTERED_COLUMNS } from './event.filter.js';
 
 /** An event at its place in an organization's ledger. */
@@ -28,13 +28,14 @@ export interface Stretch {
   to: Date | null;
 }
 
-/** Beyond this many bytes of lines another buffer is begun. */
-const LINES_BYTES = 1024 * 1024;
+/** Bytes of a length, of a null, and of fields of integers behind their lengths. */
+const [WORD, INT4, INT8] = [4, 8, 12];
+/** Of a leaf. */
+const HASH_BYTES = 32;
 
 /**
  * Sealed events in the order of their positions, in their canonical form: the same bytes as `canonicalForm` makes of a row, at
- * a fraction of its cost, since Postgres writes all of it but the detail. Its `to_json` escapes a text as RFC 8785 wants it
- * (tests compare the two). An event that a tree names and that is not there is one without a line, whatever the filter; one
+ * a fraction of its cost. An event that a tree names and that is not there is one without a line, whatever the filter; one
  * that is outside of the interval comes as well, to be told from one that was only said to be.
  */
 export async function sealedEvents(
@@ -44,42 +45,27 @@ export async function sealedEvents(
   filter: EventFilter,
 ): Promise<SealedEvent[]> {
   const events: SealedEvent[] = [];
-  const lines = new Lines();
+  const lines = new CanonicalLines(organizationId);
   let ordered = true;
-  await database.copyFromOrganization(
-    organizationId,
-    canonicalQuery(organizationId, stretch, filter),
-    ([place, head, detail, tail, leaf, at]) => {
-      const position = stretch.next + place!.readInt32BE(0);
-      ordered &&= events.length === 0 || events.at(-1)!.position < position;
-      const line = head ? lines.write(head, detail!, tail!) : undefined;
-      const outside = leaf && { leaf: Buffer.from(leaf), time: new Date(Number(at!.readBigInt64BE())) };
-      events.push({ position, line, ...(outside && { outside }) });
-    },
-  );
+  const read = (row: Buffer, at: number): void => {
+    const position = stretch.next + row.readInt32BE(at + WORD);
+    ordered &&= events.length === 0 || events.at(-1)!.position < position;
+    if (row.readInt32BE(at + INT4) < 0) {
+      events.push({ position, line: lines.write(row, at + INT4 + WORD + WORD) });
+      return;
+    }
+    const leaf = at + INT4 + WORD;
+    const outside = {
+      leaf: Buffer.from(row.subarray(leaf, leaf + HASH_BYTES)),
+      time: new Date(Number(row.readBigInt64BE(leaf + HASH_BYTES + WORD))),
+    };
+    events.push({ position, line: lines.write(row, leaf + HASH_BYTES + INT8), outside });
+  };
+  await database.copyFromOrganization(organizationId, canonicalQuery(organizationId, stretch, filter), read);
   // Rows come as the join finds them, which is as they were written: wide rows are not sorted for that.
   return ordered ? events : events.sort((one, other) => one.position - other.position);
 }
 
-/** Lines, one after the other in a few large buffers: a million small ones would keep the collector of garbage busy. */
-class Lines {
-  private free = Buffer.alloc(0);
-
-  write(head: Buffer, detail: Buffer, tail: Buffer): Buffer {
-    const form = detail.length === 2 ? detail : Buffer.from(canonicalDetail(detail.toString()));
-    const length = head.length + form.length + tail.length + 1;
-    if (length > this.free.length) this.free = Buffer.allocUnsafeSlow(Math.max(length, LINES_BYTES));
-    const line = this.free.subarray(0, length);
-    this.free = this.free.subarray(length);
-    head.copy(line);
-    form.copy(line, head.length);
-    tail.copy(line, head.length + form.length);
-    line[length - 1] = 0x0a;
-    return line;
-  }
-}
-
-const text = (column: string): string => `coalesce(to_json(e.${column}), 'null')`;
 const time = (at: Date): string => `'${at.toISOString()}'::timestamptz`;
 
 function canonicalQuery(organizationId: string, stretch: Stretch, filter: EventFilter): string {
@@ -97,17 +83,8 @@ function canonicalQuery(organizationId: string, stretch: Stretch, filter: EventF
       : 'NULL::bytea';
   return `
     SELECT (n.position - ${stretch.next})::int,
-      CASE WHEN e.id IS NOT NULL THEN concat(
-        '{"action":', ${text('action')}, ',"actor":{"id":', ${text('actor_id')}, ',"kind":', ${text('actor_kind')},
-        ',"label":', ${text('actor_label')}, '},"agent":', ${text('user_agent')}, ',"detail":') END,
-      e.detail::text,
-      concat(
-        ',"id":"', e.id, '","ip":', ${text('ip')}, ',"organization":"', e.organization_id, '","outcome":', ${text('outcome')},
-        ',"patient":', ${text('patient_ref')}, ',"request":', ${text('request_id')},
-        ',"resource":{"id":', ${text('resource_id')}, ',"type":', ${text('resource_type')}, '},"scopes":', array_to_json(e.scopes),
-        ',"study":', ${text('study_ref')}, ',"time":"', to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS'),
-        'Z","trace":', ${text('trace_id')}, ',"v":1}'),
-      n.leaf, CASE WHEN n.leaf IS NOT NULL THEN (extract(epoch FROM n.occurred_at) * 1000)::bigint END
+      n.leaf, CASE WHEN n.leaf IS NOT NULL THEN (extract(epoch FROM n.occurred_at) * 1000)::bigint END,
+      ${LINE_COLUMNS.map((column) => `e.${column}`).join()}
     FROM (
       SELECT t.first_position + named.place - 1 AS position, named.id, named.occurred_at,
         ${leaf} AS leaf

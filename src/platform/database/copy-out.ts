@@ -1,6 +1,12 @@
 import type { Connection, PoolClient, Submittable } from 'pg';
 
 /**
+ * Is given a row: from `at` on there is of each field its length, or -1 when it is null, as four bytes, and the field itself.
+ * Each in an array of its own would cost more than what is made of them.
+ */
+export type RowReader = (bytes: Buffer, at: number) => void;
+
+/**
  * Takes the rows of `COPY (...) TO STDOUT (FORMAT binary)` as the bytes that Postgres sends: for what is passed on as it is,
  * making texts of it and collecting them again costs most of the time. https://www.postgresql.org/docs/18/sql-copy.html
  */
@@ -9,7 +15,7 @@ class CopyOut implements Submittable {
 
   constructor(
     private readonly statement: string,
-    private readonly row: (fields: (Buffer | null)[]) => void,
+    private readonly row: RowReader,
     private readonly settle: (error?: Error) => void,
   ) {}
 
@@ -20,8 +26,8 @@ class CopyOut implements Submittable {
   handleCopyData({ chunk }: { chunk: Buffer }): void {
     const at = this.begun ? 0 : HEADER_BYTES; // the header comes with the first row
     this.begun = true;
-    const fields = fieldsOf(chunk, at);
-    if (fields) this.row(fields);
+    const fields = at + COUNT_BYTES;
+    if (chunk.length > fields) this.row(chunk, fields); // the trailer is a count that is none
   }
 
   handleError(error: Error): void {
@@ -37,28 +43,11 @@ class CopyOut implements Submittable {
 
 /** Signature, flags, and the length of an extension that there is not. */
 const HEADER_BYTES = 11 + 4 + 4;
-
-/** Undefined at the trailer. */
-function fieldsOf(chunk: Buffer, from: number): (Buffer | null)[] | undefined {
-  if (chunk.length === from) return undefined;
-  const count = chunk.readInt16BE(from);
-  if (count < 0) return undefined;
-  const fields: (Buffer | null)[] = [];
-  let at = from + 2;
-  for (let field = 0; field < count; field++) {
-    const length = chunk.readInt32BE(at);
-    at += 4;
-    fields.push(length < 0 ? null : chunk.subarray(at, (at += length)));
-  }
-  return fields;
-}
+/** Of fields, before each row. */
+const COUNT_BYTES = 2;
 
 /** @param query takes no parameters: write values into it by pg's escapeLiteral */
-export function copyOut(
-  client: PoolClient,
-  query: string,
-  row: (fields: (Buffer | null)[]) => void,
-): Promise<void> {
+export function copyOut(client: PoolClient, query: string, row: RowReader): Promise<void> {
   return new Promise((resolve, reject) => {
     const statement = `COPY (${query}) TO STDOUT (FORMAT binary)`;
     client.query(new CopyOut(statement, row, (error) => (error ? reject(error) : resolve())));

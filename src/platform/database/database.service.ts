@@ -4,7 +4,7 @@ import { Pool } from 'pg';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
-import { copyOut } from './copy-out.js';
+import { copyOut, type RowReader } from './copy-out.js';
 import { runSqlTransaction, type SqlTransaction, sqlTypes } from './sql-transaction.js';
 import { SteadyClient } from './steady-client.js';
 
@@ -89,11 +89,7 @@ export class DatabaseService implements OnApplicationShutdown {
    * The rows of a query for very many of them, as bytes: see {@link copyOut}. What `row` is given is another's as soon as it
    * returns, and it must not throw. Not tried again.
    */
-  copyFromOrganization(
-    organizationId: string,
-    query: string,
-    row: (fields: (Buffer | null)[]) => void,
-  ): Promise<void> {
+  copyFromOrganization(organizationId: string, query: string, row: RowReader): Promise<void> {
     return runSqlTransaction(this.pool, organizationId, async (tx, client) => {
       // Of names in arrays the planner expects a handful, and would look each of thousands up by itself.
       await tx.$executeRaw`SET LOCAL enable_nestloop = off`;

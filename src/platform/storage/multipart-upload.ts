@@ -37,11 +37,26 @@ export class MultipartUpload {
     return new MultipartUpload(client, bucket, started, [...etags]);
   }
 
-  /** One part after the other. @param bytes 5 MiB at least but for the last part; 10,000 parts at most (S3 User Guide, "multipart upload limits") */
-  async add(bytes: Uint8Array): Promise<{ number: number; etag: string }> {
+  /**
+   * One part after the other.
+   * @param bytes 5 MiB at least but for the last part; 10,000 parts at most (S3 User Guide, "multipart upload limits")
+   * @param sha256 of them, when it is known already: what is signed of the part
+   */
+  async add(bytes: Uint8Array, sha256?: Buffer): Promise<{ number: number; etag: string }> {
     const PartNumber = this.etags.length + 1;
     const part = { ...this.named, PartNumber, Body: bytes, ContentLength: bytes.length };
-    const { ETag } = await this.client.send(new UploadPartCommand(part));
+    const command = new UploadPartCommand(part);
+    if (sha256)
+      command.middlewareStack.add(
+        (next) => (step) => {
+          // The client takes a hash that is there already, and otherwise computes it.
+          const { headers } = step.request as { headers: Record<string, string> };
+          headers['x-amz-content-sha256'] = sha256.toString('hex');
+          return next(step);
+        },
+        { step: 'build' },
+      );
+    const { ETag } = await this.client.send(command);
     this.etags.push(ETag!);
     return { number: PartNumber, etag: ETag! };
   }

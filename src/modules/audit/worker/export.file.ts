@@ -95,7 +95,8 @@ export class ExportFile {
     for await (const events of this.events(underWay)) {
       const texts = await format.write(events, context);
       for (const [index, { position }] of events.entries()) {
-        await file.addEvent(position, empty ? format.first : format.separator, texts[index]!);
+        if (file.full) await file.breathe(position);
+        file.addEvent(position, empty ? format.first : format.separator, texts[index]!);
         empty = false;
       }
     }

@@ -50,7 +50,7 @@ export class SealsController {
   @Requires('audit:verify')
   @ApiOperation({ summary: 'Compare the organization’s events with their seals' })
   @ApiResponse({ status: 200, description: 'What was found', standardSchema: verificationSchema })
-  @ApiResponse({ status: 409, description: 'The ledger is being verified already' })
+  @ApiResponse({ status: 409, description: 'The ledger is being verified already, or several others are' })
   @ApiResponse({ status: 422, description: 'The interval has more events than one request verifies' })
   verify(
     @CurrentCaller() caller: Caller,

@@ -120,19 +120,19 @@ export const entryJson = (entry: TreeEntry): TreeLine['tree'] => ({
 
 /**
  * @param proof none beside a file whose rows are not canonical forms
- * @param leaves of the events that are held, in their order: with them the first bad one can be named, not only its tree
+ * @param marks of the events that are held, in their order: with them the first bad one can be named, not only its tree
  */
 export const treeLine = (
   entry: TreeEntry & Signed,
   held: [from: number, to: number][],
   proof?: readonly Uint8Array[],
-  leaves?: readonly Uint8Array[],
+  marks?: Uint8Array,
 ): TreeLine => ({
   tree: entryJson(entry),
   ...signedJson(entry),
   held,
   ...(proof && { proof: proof.map(hex) }),
-  ...(leaves && { marks: base64(Buffer.concat(leaves.map((leaf) => leaf.subarray(0, MARK_BYTES)))) }),
+  ...(marks && { marks: base64(marks) }),
 });
 
 /** A signed head as the manifest and an anchor have it. */

@@ -14,7 +14,7 @@ import {
 } from './seal.js';
 
 /** Of SHA-256. */
-const HASH_BYTES = 32;
+export const HASH_BYTES = 32;
 
 /** A tree as it stands in the ledger. */
 export interface TreeRow extends TreeEntry, Signed {

@@ -1,10 +1,19 @@
 import type { Connection, PoolClient, Submittable } from 'pg';
+import { BODY_AT, Messages } from './messages.js';
+import type { RowSocket } from './row-socket.js';
 
 /**
  * Is given a row: from `at` on there is of each field its length, or -1 when it is null, as four bytes, and the field itself.
  * Each in an array of its own would cost more than what is made of them.
  */
 export type RowReader = (bytes: Buffer, at: number) => void;
+
+/** Codes of messages: a row, and the end of a query, after an error too. */
+const [COPY_DATA, READY_FOR_QUERY] = [0x64, 0x5a];
+/** Signature, flags, and the length of an extension that there is not. */
+const HEADER_BYTES = 11 + 4 + 4;
+/** Of fields, before each row. */
+const COUNT_BYTES = 2;
 
 /**
  * Takes the rows of `COPY (...) TO STDOUT (FORMAT binary)` as the bytes that Postgres sends: for what is passed on as it is,
@@ -19,15 +28,31 @@ class CopyOut implements Submittable {
     private readonly settle: (error?: Error) => void,
   ) {}
 
+  /** Rows are taken as they come by, and pg is given all else: an object of its own for each of them is half of the work. */
   submit(connection: Connection): void {
+    const { stream } = connection as Connection & { stream: RowSocket };
+    const [pg] = stream.listeners('data') as [(bytes: Buffer) => void];
+    const messages = new Messages((bytes, at, end) => {
+      if (bytes[at] === COPY_DATA) this.take(bytes, at + BODY_AT, end);
+      else if (bytes[at] !== READY_FOR_QUERY) pg(Buffer.from(bytes.subarray(at, end)));
+      else {
+        stream.off('data', onData).on('data', pg);
+        stream.borrows = false;
+        pg(Buffer.from(bytes.subarray(at))); // and what was sent with it
+        return false;
+      }
+      return true;
+    });
+    const onData = (chunk: Buffer): void => messages.push(chunk);
+    stream.off('data', pg).on('data', onData);
+    stream.borrows = true;
     connection.query(this.statement);
   }
 
-  handleCopyData({ chunk }: { chunk: Buffer }): void {
-    const at = this.begun ? 0 : HEADER_BYTES; // the header comes with the first row
+  private take(bytes: Buffer, at: number, end: number): void {
+    const fields = at + COUNT_BYTES + (this.begun ? 0 : HEADER_BYTES); // the header comes with the first row
     this.begun = true;
-    const fields = at + COUNT_BYTES;
-    if (chunk.length > fields) this.row(chunk, fields); // the trailer is a count that is none
+    if (end > fields) this.row(bytes, fields); // the trailer is a count that is none
   }
 
   handleError(error: Error): void {
@@ -41,10 +66,12 @@ class CopyOut implements Submittable {
   handleCommandComplete(): void {}
 }
 
-/** Signature, flags, and the length of an extension that there is not. */
-const HEADER_BYTES = 11 + 4 + 4;
-/** Of fields, before each row. */
-const COUNT_BYTES = 2;
+/** Of the length of a field. */
+const WORD = 4;
+
+/** A field of a row; empty when it is null. @param at of its length */
+export const fieldAt = (row: Buffer, at: number): Buffer =>
+  row.subarray(at + WORD, at + WORD + Math.max(row.readInt32BE(at), 0));
 
 /** @param query takes no parameters: write values into it by pg's escapeLiteral */
 export function copyOut(client: PoolClient, query: string, row: RowReader): Promise<void> {

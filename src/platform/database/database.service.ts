@@ -6,6 +6,7 @@ import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
 import { copyOut, type RowReader } from './copy-out.js';
 import { runSqlTransaction, type SqlTransaction, sqlTypes } from './sql-transaction.js';
+import { rowSocket } from './row-socket.js';
 import { SteadyClient } from './steady-client.js';
 
 /** A transaction inside one organization. */
@@ -37,7 +38,7 @@ export class DatabaseService implements OnApplicationShutdown {
       idle_in_transaction_session_timeout: 2 * TRANSACTION_LIMITS.timeout,
     };
     this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
-    this.pool = new Pool({ ...pool, types: sqlTypes });
+    this.pool = new Pool({ ...pool, types: sqlTypes, stream: rowSocket });
     this.pool.on('error', () => undefined); // an idle connection was lost; the next query opens another
   }
 
@@ -90,11 +91,7 @@ export class DatabaseService implements OnApplicationShutdown {
    * returns, and it must not throw. Not tried again.
    */
   copyFromOrganization(organizationId: string, query: string, row: RowReader): Promise<void> {
-    return runSqlTransaction(this.pool, organizationId, async (tx, client) => {
-      // Of names in arrays the planner expects a handful, and would look each of thousands up by itself.
-      await tx.$executeRaw`SET LOCAL enable_nestloop = off`;
-      await copyOut(client, query, row);
-    });
+    return runSqlTransaction(this.pool, organizationId, (_, client) => copyOut(client, query, row));
   }
 
   /**

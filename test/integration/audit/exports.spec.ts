@@ -12,6 +12,7 @@ import { parseCsv } from '../../support/csv.js';
 import { Client, eventually } from '../../support/client.js';
 import { findFaults, type Manifest, sealKeys } from '../../support/exported.js';
 import { asSuperuser } from '../../support/tampered-ledger.js';
+import { plantEventsAt } from '../../support/past-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(180_000);
@@ -149,6 +150,31 @@ describe('an export', () => {
 });
 
 describe('an export of a part', () => {
+  it('has events that were sealed late, by weeks too, where they were sealed', async () => {
+    const late = await world.newTenant();
+    const by = new Client(world.baseUrl, late.apiKey);
+    const now = Date.now();
+    const daysAgo = (days: number) => new Date(now - days * 86_400_000).toISOString();
+    for (const days of [[3, 2, 1], [2.5, 1.5], [20, 0.5], [2.2]]) {
+      await plantEventsAt(world.admin, late.organizationId, days.map(daysAgo));
+      await seal();
+    }
+    for (const body of [
+      { format: 'ndjson' },
+      { format: 'ndjson', filters: { action: 'uploads:expire' } },
+      { format: 'ndjson', from: daysAgo(2.1) },
+    ] as { format: string; filters?: object; from?: string }[]) {
+      const { file, faults } = await exported(by, body);
+      const ledger = (await ledgerOf(late)).filter(
+        ({ action, occurredAt }) =>
+          (!body.filters || action === 'uploads:expire') && (!body.from || occurredAt >= new Date(body.from)),
+      );
+      expect(file.toString()).toBe(ledger.map((event) => `${canonicalForm(event)}\n`).join(''));
+      expect(ledger.length).toBeGreaterThan(4);
+      expect(faults).toEqual([]);
+    }
+  });
+
   it('by a filter holds what matches, and proves each of them', async () => {
     await new Client(world.baseUrl, tenant.apiKey).get('/api/v1/exams/01a22989-22be-7224-98ad-69a9560b654f');
     await act(client, 3);

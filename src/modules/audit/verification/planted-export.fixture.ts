@@ -8,6 +8,7 @@ import {
   type ExportStatement,
   headLine,
   manifestText,
+  MARK_BYTES,
   treeLine,
 } from '../export.manifest.js';
 import {
@@ -104,9 +105,7 @@ export async function plantExport(
           treeLine(
             { ...entry, ...signForm(key, form) },
             held,
-            ...(format === 'ndjson'
-              ? ([merkleProof(leaves, chosen), chosen.map((index) => leaves[index]!)] as const)
-              : []),
+            ...(format === 'ndjson' ? provenBy(leaves, chosen) : NOT_PROVEN),
           ),
         ).trimEnd(),
       );
@@ -166,3 +165,10 @@ export async function plantExport(
     ],
   };
 }
+
+const NOT_PROVEN: [] = [];
+
+const provenBy = (leaves: Buffer[], chosen: number[]): [proof?: Buffer[], marks?: Buffer] => [
+  merkleProof(leaves, chosen),
+  Buffer.concat(chosen.map((index) => leaves[index]!.subarray(0, MARK_BYTES))),
+];

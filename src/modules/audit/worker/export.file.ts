@@ -5,27 +5,23 @@ import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import { StorageService } from '../../../platform/storage/storage.service.js';
 import { auditSource } from '../event.participants.js';
-import { sealedEvents, type SealedEvent } from '../sealed-events.rows.js';
 import { exportKey } from '../exports.keys.js';
 import { ExportBucket } from './export.bucket.js';
-import { LedgerDamaged } from './export.errors.js';
 import { ExportParts, PART_BYTES, type SentPart } from './export.parts.js';
 import { NO_PARTS, type Progress, progressMac, withPart } from './export.progress.js';
 import { type Part, recordPart, recordWritten, restartExport, type ScopedExport } from './export.rows.js';
 import { nextStretch } from './export.scope.js';
-import type { WrittenEvent } from './formats/export.format.js';
 import { FORMATS } from './formats/formats.js';
 import { findStudies } from './formats/studies.rows.js';
+import { LineMemories } from './lines/line-memories.js';
+import { type EventRun, type SealedEvents, sealedEvents, type Stretch } from './lines/sealed-events.rows.js';
 import { OutsideEvents } from './outside-events.js';
 
 /** What the bucket says of parts that it has lost, or that somebody has written again. */
 const LOST = ['NoSuchUpload', 'InvalidPart'];
 
-interface Batch {
-  events: SealedEvent[];
-  /** Position of the next one. */
-  until: number;
-}
+/** Batches that are read while one is written: the database is not to wait for the bucket, nor that for the database. */
+const READ_AHEAD = 1;
 
 /** The file of an export, behind the parts of it that are in the bucket. */
 @Injectable()
@@ -41,7 +37,7 @@ export class ExportFile {
     private readonly clock: Clock,
   ) {}
 
-  /** @returns all parts of it. @throws {Superseded} @throws {LedgerDamaged} */
+  /** @returns all parts of it. @throws Superseded @throws LedgerDamaged */
   async write(underWay: ScopedExport): Promise<Part[]> {
     const key = exportKey({ ...underWay, id: underWay.exportId });
     const parts = [...underWay.parts];
@@ -93,47 +89,58 @@ export class ExportFile {
     if (!begun) file.add(format.opening);
     let empty = underWay.rows === 0;
     for await (const events of this.events(underWay)) {
-      const texts = await format.write(events, context);
-      for (const [index, { position }] of events.entries()) {
-        if (file.full) await file.breathe(position);
-        file.addEvent(position, empty ? format.first : format.separator, texts[index]!);
-        empty = false;
-      }
+      await file.breathe(events.first);
+      const text = await format.write(events, context);
+      file.addEvents(events.first, events.count, empty ? format.first : format.separator, text);
+      empty = false;
     }
     file.add(format.closing(empty));
     await file.end(scope.end);
   }
 
-  /** While some are written, those behind them are read. */
-  private async *events(underWay: ScopedExport): AsyncGenerator<WrittenEvent[]> {
+  /** Whoever goes on to the next run is done with the lines of the one before. */
+  private async *events(underWay: ScopedExport): AsyncGenerator<EventRun> {
     const { database, storage } = this;
     const masterKey = this.config.SCANDOCK_MASTER_KEY;
     const outside = new OutsideEvents({ database, storage, masterKey }, underWay.organizationId);
-    let coming = this.read(underWay, underWay.next);
-    for (let batch = await coming; batch; batch = await coming) {
-      coming = this.read(underWay, batch.until);
-      coming.catch(() => undefined); // whoever waits for it is told
-      const written: WrittenEvent[] = [];
-      for (const event of batch.events) {
-        const { position, line } = event;
-        if (event.outside) await outside.expectSealed(event);
-        else if (line) written.push({ position, line });
-        else throw new LedgerDamaged(position);
-      }
-      yield written;
+    for await (const events of this.batches(underWay)) {
+      await outside.expectSealed(events);
+      yield* events.runs;
     }
   }
 
-  private async read(underWay: ScopedExport, next: number): Promise<Batch | undefined> {
-    const { organizationId, scope, filter } = underWay;
-    if (next >= scope.end) return undefined;
-    const stretch = await this.database.withOrganizationSql(organizationId, (tx) =>
-      nextStretch(tx, organizationId, next, scope.end, underWay),
-    );
-    if (!stretch) return undefined;
-    return {
-      events: await sealedEvents(this.database, organizationId, stretch, filter),
-      until: stretch.until,
-    };
+  /** While one batch is written, those behind it are read. */
+  private async *batches(underWay: ScopedExport): AsyncGenerator<SealedEvents> {
+    const { organizationId, filter } = underWay;
+    const spare = Array.from({ length: READ_AHEAD + 1 }, () => new LineMemories());
+    const coming: { events: Promise<SealedEvents>; memories: LineMemories }[] = [];
+    for await (const stretch of this.stretches(underWay)) {
+      const memories = spare.pop()!;
+      const events = sealedEvents(this.database, organizationId, stretch, filter, memories);
+      events.catch(() => undefined); // whoever waits for it is told
+      coming.push({ events, memories });
+      if (coming.length <= READ_AHEAD) continue;
+      const first = coming.shift()!;
+      yield await first.events;
+      first.memories.release();
+      spare.push(first.memories);
+    }
+    for (const { events } of coming) yield await events;
+  }
+
+  private async *stretches({
+    organizationId,
+    scope,
+    next,
+    ...interval
+  }: ScopedExport): AsyncGenerator<Stretch> {
+    while (next < scope.end) {
+      const stretch = await this.database.withOrganizationSql(organizationId, (tx) =>
+        nextStretch(tx, organizationId, next, scope.end, interval),
+      );
+      if (!stretch) return;
+      yield stretch;
+      next = stretch.until;
+    }
   }
 }

@@ -6,10 +6,11 @@ import {
   type ExportStatement,
   headLine,
   manifestText,
+  MARK_BYTES,
   treeLine,
 } from '../export.manifest.js';
 import { newestLeaf, openSealKey, signForm } from '../seal.js';
-import { newestEntries, signingSealKey } from '../seal.rows.js';
+import { HASH_BYTES, newestEntries, signingSealKey, unpackLeaves } from '../seal.rows.js';
 import type { Part, ScopedExport } from './export.rows.js';
 import {
   firstListed,
@@ -112,12 +113,25 @@ async function provenBy(
   { organizationId, format }: ScopedExport,
   tree: ListedTree,
   held: readonly [from: number, to: number][],
-): Promise<[proof?: Uint8Array[], leaves?: Uint8Array[]]> {
+): Promise<[proof?: Uint8Array[], marks?: Uint8Array]> {
   if (format !== 'ndjson') return [];
   if (held.length === 0) return [[tree.root]];
-  const leaves = await database.withOrganizationSql(organizationId, (tx) =>
-    leavesOf(tx, organizationId, tree.first),
-  );
-  const chosen = held.flatMap(([from, to]) => Array.from({ length: to - from }, (_, at) => from + at));
-  return [merkleProof(leaves, chosen), chosen.map((index) => leaves[index]!)];
+  const packed = await leavesOf(database, organizationId, tree.first);
+  const [[from, to]] = held as [[number, number]];
+  const whole = from === 0 && to === tree.size; // nothing is to be proven then
+  const proof = whole ? [] : merkleProof(unpackLeaves(packed), indexesOf(held));
+  return [proof, marksOf(packed, held)];
+}
+
+const indexesOf = (held: readonly [from: number, to: number][]): number[] =>
+  held.flatMap(([from, to]) => Array.from({ length: to - from }, (_, at) => from + at));
+
+/** @param packed leaf hashes, one behind the other */
+function marksOf(packed: Uint8Array, held: readonly [from: number, to: number][]): Uint8Array {
+  const marks = new Uint8Array(held.reduce((sum, [from, to]) => sum + to - from, 0) * MARK_BYTES);
+  let at = 0;
+  for (const [from, to] of held)
+    for (let leaf = from * HASH_BYTES; leaf < to * HASH_BYTES; leaf += HASH_BYTES)
+      for (let byte = 0; byte < MARK_BYTES; byte++) marks[at++] = packed[leaf + byte]!;
+  return marks;
 }

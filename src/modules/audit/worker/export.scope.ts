@@ -1,5 +1,5 @@
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
-import type { Stretch } from '../sealed-events.rows.js';
+import type { Stretch } from './lines/sealed-events.rows.js';
 
 /** An event may be sealed this much later than it happened, in milliseconds; what comes later still is not waited for. */
 const SEALED_WITHIN_MS = 10 * 60_000;
@@ -59,25 +59,19 @@ export async function nextStretch(
   end: number,
   interval: Interval,
 ): Promise<Stretch | undefined> {
-  const trees = await tx.$queryRaw<{ first: bigint; size: number; first_time: Date; last_time: Date }[]>`
-    SELECT t.first_position AS first, t.size, t.first_time, t.last_time FROM audit_tree t
+  const trees = await tx.$queryRaw<{ first: bigint; size: number }[]>`
+    SELECT t.first_position AS first, t.size FROM audit_tree t
     WHERE t.organization_id = ${organizationId}::uuid AND t.first_position < ${end}::bigint AND t.first_position >= (
       SELECT max(b.first_position) FROM audit_tree b
       WHERE b.organization_id = ${organizationId}::uuid AND b.first_position <= ${next}::bigint)
     ORDER BY t.first_position LIMIT ${MOST_TREES}::int`;
   if (trees.length === 0) return undefined;
-  const stretch = {
-    firstTree: Number(trees[0]!.first),
-    endTree: Number(trees[0]!.first),
-    earliest: trees[0]!.first_time,
-    latest: trees[0]!.last_time,
-  };
-  for (const { first, size, first_time, last_time } of trees) {
+  const firstTree = Number(trees[0]!.first);
+  let endTree = firstTree;
+  for (const { first, size } of trees) {
     const behind = Number(first) + size;
-    if (stretch.endTree > stretch.firstTree && behind - next > MOST_EVENTS) break;
-    stretch.endTree = behind;
-    if (first_time < stretch.earliest) stretch.earliest = first_time;
-    if (last_time > stretch.latest) stretch.latest = last_time;
+    if (endTree > firstTree && behind - next > MOST_EVENTS) break;
+    endTree = behind;
   }
-  return { ...stretch, next, until: Math.min(stretch.endTree, end), ...interval };
+  return { firstTree, endTree, next, until: Math.min(endTree, end), ...interval };
 }

@@ -1,7 +1,9 @@
+import pg from 'pg';
+import { fieldAt } from '../../../platform/database/copy-out.js';
+import type { DatabaseService } from '../../../platform/database/database.service.js';
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import type { WriteExportPayload } from '../exports.jobs.js';
 import type { SealHead, Signed, TreeEntry } from '../seal.js';
-import { unpackLeaves } from '../seal.rows.js';
 import type { ExportScope, Interval } from './export.scope.js';
 
 /** Trees that are read at once, without their events. */
@@ -47,11 +49,20 @@ export async function listedTreesFrom(
   return rows.map((row) => ({ ...row, seal: Number(row.seal), first: Number(row.first) }));
 }
 
-/** Leaf hashes of one tree. */
-export async function leavesOf(tx: SqlTransaction, organizationId: string, first: number): Promise<Buffer[]> {
-  const [{ leaves } = { leaves: Buffer.alloc(0) }] = await tx.$queryRaw<{ leaves: Buffer }[]>`
-    SELECT leaves FROM audit_tree WHERE organization_id = ${organizationId}::uuid AND first_position = ${first}::bigint`;
-  return unpackLeaves(leaves);
+/** Leaf hashes of one tree, one behind the other. As bytes: texts of them would take ten times as long. */
+export async function leavesOf(
+  database: DatabaseService,
+  organizationId: string,
+  first: number,
+): Promise<Buffer> {
+  const query = `
+    SELECT leaves FROM audit_tree
+    WHERE organization_id = ${pg.escapeLiteral(organizationId)}::uuid AND first_position = ${first}`;
+  let leaves = Buffer.alloc(0);
+  await database.copyFromOrganization(organizationId, query, (row, at) => {
+    leaves = Buffer.from(fieldAt(row, at));
+  });
+  return leaves;
 }
 
 export async function headNumbered(tx: SqlTransaction, seal: number): Promise<SealHead & Signed> {

@@ -3,9 +3,10 @@ import type { StorageService } from '../../../platform/storage/storage.service.j
 import { isRetired, type RetiredMonth, retiredMonths } from '../retired.rows.js';
 import { eventLeaf } from '../seal.js';
 import { ourSealKeys } from '../seal.rows.js';
-import type { SealedEvent } from '../sealed-events.rows.js';
+
 import { provenMonths } from '../verification/proven-months.js';
 import { LedgerDamaged } from './export.errors.js';
+import type { OutsideEvent, SealedEvents } from './lines/sealed-events.rows.js';
 
 /**
  * Events that an export leaves out for their times. The time that a tree says an event has is not signed: it could be another
@@ -20,13 +21,17 @@ export class OutsideEvents {
   ) {}
 
   /**
-   * It stands under that time as it was sealed, or was of a month that an export is kept of.
-   * @throws {LedgerDamaged}
+   * Each stands under that time as it was sealed, or was of a month that an export is kept of; and none of the others is missing.
+   * @throws {LedgerDamaged} of the first that is not so
    */
-  async expectSealed({ position, line, outside }: SealedEvent): Promise<void> {
-    const { leaf, time } = outside!;
-    if (line ? eventLeaf(line.subarray(0, -1)).equals(leaf) : isRetired(await this.retired(), time)) return;
-    throw new LedgerDamaged(position);
+  async expectSealed({ outside, missing = Infinity }: SealedEvents): Promise<void> {
+    for (const event of outside)
+      if (event.position < missing && !(await this.isSealed(event))) throw new LedgerDamaged(event.position);
+    if (missing < Infinity) throw new LedgerDamaged(missing);
+  }
+
+  private async isSealed({ time, leaf, form }: OutsideEvent): Promise<boolean> {
+    return form ? eventLeaf(form).equals(leaf) : isRetired(await this.retired(), time);
   }
 
   private retired(): Promise<RetiredMonth[]> {

@@ -65,12 +65,14 @@ export async function uploadPart(context: S3Context): Promise<void> {
   const plan = planBody(request);
   const file = objects.newFile();
   try {
-    const digests = await receiveBody(plan, (chunk) => file.write(chunk));
+    // S3 calls an ETag opaque, and not always an MD5. Of a part whose SHA-256 is verified anyway, it is that.
+    const digests = await receiveBody(plan, (chunk) => file.write(chunk), plan.sha256 === undefined);
+    const etag = (digests.md5 ?? digests.sha256)!;
     await file.finish({
       bucket: upload.bucket,
       key: upload.key,
       size: plan.size,
-      etag: digests.md5,
+      etag,
       lastModified: context.now(),
       contentType: '',
       headers: {},
@@ -79,7 +81,7 @@ export async function uploadPart(context: S3Context): Promise<void> {
     });
     await context.uploads.commitPart(upload, number, file);
     sendEmpty(context, 200, {
-      etag: `"${digests.md5}"`,
+      etag: `"${etag}"`,
       ...(digests.checksum && { [`x-amz-checksum-${digests.checksum.algorithm}`]: digests.checksum.value }),
     });
   } catch (error) {

@@ -36,7 +36,7 @@ export async function putObject(context: S3Context): Promise<void> {
       bucket,
       key,
       size: plan.size,
-      etag: digests.md5,
+      etag: digests.md5!,
       lastModified: context.now(),
       ...written,
       ...(digests.checksum && { checksum: { ...digests.checksum, type: 'FULL_OBJECT' } }),

@@ -26,8 +26,10 @@ export interface BodyPlan {
 }
 
 export interface BodyDigests {
-  /** Hexadecimal. */
-  md5: string;
+  /** Hexadecimal; undefined when it was not to be computed. */
+  md5: string | undefined;
+  /** Hexadecimal; undefined when none was signed. */
+  sha256: string | undefined;
   checksum: { algorithm: ChecksumAlgorithm; value: string } | undefined;
 }
 
@@ -105,16 +107,18 @@ function planChecksum(request: S3Request, trailerNames: readonly string[]): Body
 /**
  * Reads the body into `sink`, chunk by chunk, and verifies everything that was promised at its end: whatever the sink
  * kept must be thrown away when this rejects.
+ * @param needsMd5 whether the caller takes the MD5, which costs more than all the rest
  * @throws S3Error BadDigest, XAmzContentSHA256Mismatch, IncompleteBody, SignatureDoesNotMatch; a cut connection's error
  */
 export async function receiveBody(
   plan: BodyPlan,
   sink: (chunk: Buffer) => Promise<void> | void | undefined,
+  needsMd5 = true,
 ): Promise<BodyDigests> {
   const { request, chunked } = plan;
   request.continueBody();
   let trailer: ReadonlyMap<string, string> = new Map();
-  const md5 = createHash('md5');
+  const md5 = needsMd5 || plan.md5 !== undefined ? createHash('md5') : undefined;
   const sha256 = plan.sha256 === undefined ? undefined : createHash('sha256');
   // A signed SHA-256 that is given as the checksum, too, is computed once.
   const reuse = sha256 !== undefined && plan.checksum?.algorithm === 'sha256';
@@ -123,7 +127,7 @@ export async function receiveBody(
   const take = (chunk: Buffer): Promise<void> | void | undefined => {
     size += chunk.length;
     if (size > plan.size) throw new S3Error('IncompleteBody');
-    md5.update(chunk);
+    md5?.update(chunk);
     sha256?.update(chunk);
     checksum?.update(chunk);
     return sink(chunk);
@@ -132,11 +136,11 @@ export async function receiveBody(
     for await (const chunk of decodeBody(plan, (fields) => (trailer = fields))) await take(chunk);
   } else await consume(request.incoming, take);
   if (size !== plan.size) throw new S3Error('IncompleteBody');
-  const digests = { md5: md5.digest('hex'), sha256: sha256?.digest('hex') };
+  const digests = { md5: md5?.digest('hex'), sha256: sha256?.digest('hex') };
   if (plan.sha256 !== undefined && digests.sha256 !== plan.sha256)
     throw new S3Error('XAmzContentSHA256Mismatch');
   if (plan.md5 !== undefined && digests.md5 !== plan.md5) throw new S3Error('BadDigest');
-  if (!plan.checksum) return { md5: digests.md5, checksum: undefined };
+  if (!plan.checksum) return { ...digests, checksum: undefined };
   const { algorithm } = plan.checksum;
   const value = checksum?.value() ?? Buffer.from(digests.sha256!, 'hex').toString('base64');
   const promised = plan.checksum.value ?? trailer.get(CHECKSUM_PREFIX + algorithm);
@@ -146,7 +150,7 @@ export async function receiveBody(
       `The ${algorithm.toUpperCase()} you specified did not match the calculated checksum.`,
     );
   }
-  return { md5: digests.md5, checksum: { algorithm, value } };
+  return { ...digests, checksum: { algorithm, value } };
 }
 
 function decodeBody(

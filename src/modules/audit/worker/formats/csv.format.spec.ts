@@ -26,10 +26,9 @@ const event = (changes: Partial<AuditRecord>): AuditRecord => ({
 });
 
 const lineOf = async (changes: Partial<AuditRecord>): Promise<string> => {
-  const line = Buffer.from(`${canonicalForm(event(changes))}\n`);
+  const lines = Buffer.from(`${canonicalForm(event(changes))}\n`);
   const context = { source: 's', findStudies: () => Promise.resolve(new Map<string, string>()) };
-  const [text] = await csv.write([{ position: 7, line }], context);
-  return text!.toString();
+  return String(await csv.write({ first: 7, count: 1, lines }, context));
 };
 
 it('has a field a column', async () => {

@@ -1,7 +1,7 @@
 import { csvLine } from '../../../../formats/csv/csv.js';
 import { canonicalJson } from '../../audit.canonical.js';
 import { recordOf } from '../../canonical.record.js';
-import type { ExportFormat, WrittenEvent } from './export.format.js';
+import { type ExportFormat, formsOf } from './export.format.js';
 
 const COLUMNS = [
   'position',
@@ -35,11 +35,14 @@ export const csv: ExportFormat = {
   first: '',
   separator: '',
   closing: () => '',
-  write: (events) => events.map(lineOf),
+  write: (events) =>
+    formsOf(events)
+      .map((form, index) => lineOf(events.first + index, form))
+      .join(''),
 };
 
-function lineOf({ position, line }: WrittenEvent): string {
-  const event = recordOf(line.toString());
+function lineOf(position: number, form: string): string {
+  const event = recordOf(form);
   return csvLine([
     position,
     event.id,

@@ -8,5 +8,8 @@ export const dicom: ExportFormat = {
   first: '',
   separator: '',
   closing: () => '</AuditMessages>\n',
-  write: (events, context) => mapped(events, context, (event, coding) => `${toDicomXml(event, coding)}\n`),
+  write: async (events, context) => {
+    const messages = await mapped(events, context, (event, coding) => `${toDicomXml(event, coding)}\n`);
+    return messages.join('');
+  },
 };

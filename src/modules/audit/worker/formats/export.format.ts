@@ -1,3 +1,5 @@
+import type { EventRun } from '../lines/sealed-events.rows.js';
+
 /** Finds the StudyInstanceUIDs of studies, by the ids of their rows; of those that are gone, nothing. */
 export type FindStudies = (ids: string[]) => Promise<ReadonlyMap<string, string>>;
 
@@ -8,13 +10,6 @@ export interface FormatContext {
   findStudies: FindStudies;
 }
 
-/** An event that is to be written. */
-export interface WrittenEvent {
-  position: number;
-  /** Its canonical form, with a line end behind it. */
-  line: Buffer;
-}
-
 /** How a file of events is written: `opening`, `first`, an event, `separator`, the next one, ..., `closing`. */
 export interface ExportFormat {
   readonly opening: string;
@@ -22,6 +17,10 @@ export interface ExportFormat {
   readonly separator: string;
   /** @param empty there were none */
   closing(empty: boolean): string;
-  /** Texts of events, in their order. */
-  write(events: readonly WrittenEvent[], context: FormatContext): Promise<string[]> | (string | Buffer)[];
+  /** Events in their order, with what separates them. */
+  write(events: EventRun, context: FormatContext): Promise<string> | string | Buffer;
 }
+
+/** Canonical forms of the events of a run. */
+export const formsOf = ({ lines }: EventRun): string[] =>
+  lines.toString('utf8', 0, lines.length - 1).split('\n');

@@ -6,15 +6,16 @@ import { fhir } from './fhir.format.js';
 
 const event = record();
 const context = { source: 'here', findStudies: () => Promise.resolve(new Map<string, string>()) };
-const events = [7, 9].map((position) => ({ position, line: Buffer.from(`${canonicalForm(event)}\n`) }));
+const events = { first: 7, count: 2, lines: Buffer.from(`${canonicalForm(event)}\n`.repeat(2)) };
 
 it('tells in FHIR where in the ledger an event is', async () => {
-  const texts = await fhir.write(events, context);
-  for (const [index, text] of texts.entries())
-    expect((JSON.parse(text.toString()) as { resource: object }).resource).toMatchObject({
+  const entries = JSON.parse(`[${await fhir.write(events, context)}]`) as { resource: object }[];
+  expect(entries).toHaveLength(2);
+  for (const [index, { resource }] of entries.entries())
+    expect(resource).toMatchObject({
       entity: expect.arrayContaining([
         expect.objectContaining({
-          detail: expect.arrayContaining([{ type: 'position', valueString: String([7, 9][index]) }]),
+          detail: expect.arrayContaining([{ type: 'position', valueString: String(7 + index) }]),
         }),
       ]),
     });
@@ -22,9 +23,8 @@ it('tells in FHIR where in the ledger an event is', async () => {
 
 it('tells in DICOM where in the ledger an event is', async () => {
   const base64 = (position: number) => Buffer.from(String(position)).toString('base64');
-  const texts = await dicom.write(events, context);
-  for (const [index, position] of [7, 9].entries())
-    expect(texts[index]!.toString()).toContain(
-      `<ParticipantObjectDetail type="position" value="${base64(position)}"/>`,
-    );
+  const [first, second, ...rest] = String(await dicom.write(events, context)).split('\n');
+  expect(rest).toEqual(['']);
+  expect(first).toContain(`<ParticipantObjectDetail type="position" value="${base64(7)}"/>`);
+  expect(second).toContain(`<ParticipantObjectDetail type="position" value="${base64(8)}"/>`);
 });

@@ -6,5 +6,5 @@ export const ndjson: ExportFormat = {
   first: '',
   separator: '',
   closing: () => '',
-  write: (events) => events.map(({ line }) => line),
+  write: ({ lines }) => lines,
 };

@@ -1,23 +1,27 @@
-import { canonicalDetail } from './audit.canonical.js';
+import { canonicalDetail } from '../../audit.canonical.js';
 import { writeFlatDetail } from './flat.detail.js';
+import type { LineMemories } from './line-memories.js';
 
-/** Columns of an event in the order of their members in the canonical form: what {@link CanonicalLines} takes. */
-export const LINE_COLUMNS = [
-  ...['action', 'actor_id', 'actor_kind', 'actor_label', 'user_agent', 'detail', 'id', 'ip', 'outcome'],
+/** What an event is named by, and where the fields of that are in a row: a time and an id, each behind its length. */
+export const NAME_COLUMNS = ['occurred_at', 'id'];
+export const [TIME_AT, ID_AT, BEHIND_NAME] = [4, 16, 32];
+
+/** The other columns of an event in the order of their members in the canonical form. {@link CanonicalLines} takes both. */
+export const VALUE_COLUMNS = [
   ...[
+    'action',
+    'actor_id',
+    'actor_kind',
+    'actor_label',
+    'user_agent',
+    'detail',
+    'ip',
+    'outcome',
     'patient_ref',
-    'request_id',
-    'resource_id',
-    'resource_type',
-    'scopes',
-    'study_ref',
-    'occurred_at',
-    'trace_id',
   ],
+  ...['request_id', 'resource_id', 'resource_type', 'scopes', 'study_ref', 'trace_id'],
 ];
 
-/** Of a buffer of lines: a million small ones would keep the collector of garbage busy. */
-const LINES_BYTES = 1024 * 1024;
 /** What a byte of a text becomes at most: \u0000. */
 const LONGEST_ESCAPE = 6;
 /** More than stands around the values of an event. */
@@ -40,8 +44,8 @@ const bytes = (text: string): Buffer => Buffer.from(text);
 const [NULL, OPEN, CLOSE, INFINITY] = [bytes('null'), bytes('['), bytes(']'), bytes('infinity')];
 
 /**
- * Writes `canonicalForm` and a line end from the bytes that COPY gives of {@link LINE_COLUMNS}. Texts are UTF-8 there as here
- * and hardly any has something to escape, so that neither side makes strings of them (tests compare the two).
+ * Writes `canonicalForm` and a line end from the bytes that COPY gives of an event's columns, line behind line. Texts are UTF-8
+ * there as here and hardly any has something to escape, so that neither side makes strings of them (tests compare the two).
  * https://www.postgresql.org/docs/18/sql-copy.html, "Binary Format"
  */
 export class CanonicalLines {
@@ -53,15 +57,28 @@ export class CanonicalLines {
   private minute = NaN;
   private minuteText: Buffer = this.out;
 
-  constructor(organizationId: string) {
+  constructor(
+    organizationId: string,
+    private readonly memories: LineMemories,
+  ) {
     this.around = aroundValues(organizationId);
   }
 
-  /** @param from where in the row the columns are. Undefined when they are null: there is no such event */
-  write(row: Buffer, from: number): Buffer | undefined {
-    if (row[from]! & 0x80) return undefined; // the length of an action
+  /** The memory that the last line stands in, with others before it. */
+  get memory(): Buffer {
+    return this.out;
+  }
+
+  /** Where it ends there. */
+  get end(): number {
+    return this.at;
+  }
+
+  /** @param name where in the row its columns are. Returns the line's length in bytes; 0 when the other columns are null */
+  write(row: Buffer, name: number): number {
+    this.from = name + BEHIND_NAME;
+    if (row[this.from]! & 0x80) return 0; // the length of an action
     this.row = row;
-    this.from = from;
     this.reserve(LONGEST_ESCAPE * row.length + AROUND_BYTES);
     const { around, at } = this;
     for (const before of around.texts) {
@@ -71,7 +88,7 @@ export class CanonicalLines {
     this.literal(around.detail);
     this.detail();
     this.literal(around.id);
-    this.uuid();
+    this.uuid(name + ID_AT);
     for (const before of around.moreTexts) {
       this.literal(before);
       this.text();
@@ -81,16 +98,16 @@ export class CanonicalLines {
     this.literal(around.study);
     this.text();
     this.literal(around.time);
-    this.time();
+    this.time(name + TIME_AT);
     this.literal(around.trace);
     this.text();
     this.literal(around.end);
-    return this.out.subarray(at, this.at);
+    return this.at - at;
   }
 
   private reserve(length: number): void {
     if (this.at + length <= this.out.length) return;
-    this.out = Buffer.allocUnsafeSlow(Math.max(length, LINES_BYTES));
+    this.out = this.memories.take(length);
     this.at = 0;
   }
 
@@ -162,22 +179,20 @@ export class CanonicalLines {
     else this.at += this.out.write(canonicalDetail(this.row.toString('utf8', from, end)), this.at);
   }
 
-  private uuid(): void {
+  private uuid(from: number): void {
     const { row, out } = this;
-    let from = this.from + 4;
     let { at } = this;
     for (let index = 0; index < 16; index++) {
-      const byte = row[from++]!;
+      const byte = row[from + index]!;
       if (index === 4 || index === 6 || index === 8 || index === 10) out[at++] = HYPHEN;
       out[at++] = HEX[byte >> 4]!;
       out[at++] = HEX[byte & 15]!;
     }
-    this.from = from;
     this.at = at;
   }
 
-  private time(): void {
-    const ms = this.readTime();
+  private time(from: number): void {
+    const ms = postgresTime(this.row.readInt32BE(from), this.row.readUInt32BE(from + 4));
     if (Math.abs(ms) > LATEST_MS) return this.literal(INFINITY); // only a superuser can have put it there
     const minute = Math.floor(ms / MINUTE_MS);
     if (minute !== this.minute) {
@@ -195,18 +210,15 @@ export class CanonicalLines {
     out[at + 5] = DIGIT_0 + (left % 10);
     this.at = at + 6;
   }
+}
 
-  /** In milliseconds. */
-  private readTime(): number {
-    const at = this.from + 4;
-    this.from = at + 8;
-    const [high, low] = [this.row.readInt32BE(at), this.row.readUInt32BE(at + 4)];
-    const exact = Math.abs(high) < 2 ** 20; // until 2142 it is all in a double
-    const ms = exact
-      ? Math.floor((high * 2 ** 32 + low) / 1000)
-      : Number(this.row.readBigInt64BE(at) / 1000n);
-    return POSTGRES_EPOCH_MS + ms;
-  }
+/** A timestamptz, which is two words, in milliseconds since 1970. */
+export function postgresTime(high: number, low: number): number {
+  const exact = Math.abs(high) < 2 ** 20; // until 2142 it is all in a double
+  const ms = exact
+    ? Math.floor((high * 2 ** 32 + low) / 1000)
+    : Number(((BigInt(high) << 32n) | BigInt(low)) / 1000n);
+  return POSTGRES_EPOCH_MS + ms;
 }
 
 /** What stands before each value. */

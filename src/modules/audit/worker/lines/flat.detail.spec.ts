@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalDetail } from './audit.canonical.js';
+import { canonicalDetail } from '../../audit.canonical.js';
 import { writeFlatDetail } from './flat.detail.js';
 
 /** As a jsonb comes: short names first, and blanks between members. */

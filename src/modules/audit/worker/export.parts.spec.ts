@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from '@jest/globals';
+import type { MultipartUpload } from '../../../platform/storage/multipart-upload.js';
+import { ExportParts, type SentPart } from './export.parts.js';
+
+/** A bucket that takes its time, and keeps a copy of what it was given at its end. */
+function slowBucket(fails = Infinity) {
+  const parts: Buffer[] = [];
+  let under = 0;
+  let most = 0;
+  const add = async (bytes: Uint8Array) => {
+    most = Math.max(most, ++under);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    under--;
+    if (parts.length === fails) throw new Error('SlowDown');
+    parts.push(Buffer.from(bytes));
+    return { number: parts.length, etag: `etag-${parts.length}` };
+  };
+  return { parts, most: () => most, upload: { add } as unknown as MultipartUpload };
+}
+
+const events = Array.from({ length: 400 }, (_, index) => `${index}: ${'ä€'.repeat(index % 40)}\n`);
+
+async function written(bucket: ReturnType<typeof slowBucket>, partBytes: number): Promise<SentPart[]> {
+  const sent: SentPart[] = [];
+  const parts = new ExportParts(
+    () => Promise.resolve(bucket.upload),
+    (part) => Promise.resolve(void sent.push(part)),
+    partBytes,
+  );
+  parts.add('head\n');
+  for (const [index, event] of events.entries()) {
+    const position = index < 200 ? index : index + 1_000;
+    await parts.breathe(position);
+    parts.addEvents(position, 1, '', index % 2 ? Buffer.from(event) : event);
+  }
+  await parts.end(1_400);
+  return sent;
+}
+
+describe('the parts of an export', () => {
+  it('are its bytes, in their order, one on its way after the other', async () => {
+    const bucket = slowBucket();
+    const sent = await written(bucket, 1_000);
+    expect(Buffer.concat(bucket.parts).toString()).toBe(`head\n${events.join('')}`);
+    expect(bucket.most()).toBe(1);
+    expect(sent.length).toBeGreaterThan(10);
+    for (const [index, { bytes, sha256, etag }] of sent.entries()) {
+      expect(bytes).toBe(bucket.parts[index]!.length);
+      expect(sha256).toEqual(createHash('sha256').update(bucket.parts[index]!).digest());
+      expect(etag).toBe(`etag-${index + 1}`);
+      if (index < sent.length - 1) expect(bytes).toBeGreaterThanOrEqual(1_000);
+    }
+  });
+
+  it('say which events they hold, and where the next one begins', async () => {
+    const sent = await written(slowBucket(), 1_000);
+    expect(sent.reduce((sum, { rows }) => sum + rows, 0)).toBe(400);
+    const held = sent.flatMap(({ held: ranges }) => ranges);
+    expect(held[0]).toBe(0);
+    expect(held.at(-1)).toBe(1_400);
+    expect(held.filter((bound) => bound === 200 || bound === 1_200)).toHaveLength(2);
+    for (const [index, { next }] of sent.entries()) expect(next).toBe(sent[index + 1]?.held[0] ?? 1_400);
+  });
+
+  it('that the bucket refuses are told, and none after them is sent', async () => {
+    const bucket = slowBucket(2);
+    await expect(written(bucket, 1_000)).rejects.toThrow('SlowDown');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(bucket.parts).toHaveLength(2);
+  });
+});

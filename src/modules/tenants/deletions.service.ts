@@ -12,7 +12,7 @@ import { AccessChanges } from '../access/access-changes.js';
 import { Ledgers } from '../access/ledgers.js';
 import { actedBy } from '../audit/audit.service.js';
 import { findTenant, insideOf, type TenantRow } from './tenant.rows.js';
-import { notExported, platformOrganization, purgeBegun } from './tenants.errors.js';
+import { notExported, onHold, platformOrganization, purgeBegun } from './tenants.errors.js';
 import { type AdvanceDeletionPayload, advanceDeletion } from './tenants.jobs.js';
 import type { DeletionView, Purge } from './tenants.schemas.js';
 
@@ -87,13 +87,15 @@ export class DeletionsService {
 
   /**
    * Has its bytes and rows removed for good, the ledger excepted. The same answer each time while it goes on.
-   * @throws not_found, not_exported, purge_begun (it is over), validation_error (the name)
+   * @throws not_found, not_exported, purge_begun (it is over), legal_hold, validation_error (the name)
    */
   async purge(caller: Caller, id: string, { name }: Purge): Promise<DeletionView> {
     const deletion = await this.changes.change(insideOf(caller, id), async (tx) => {
       const found = await this.find(tx, caller, 'organizations:purge', id);
       if (!found.deletion.exportedAt) throw notExported();
       if (found.deletion.state === 'purged') throw purgeBegun();
+      // Nobody would be left who can release it.
+      if ((await tx.auditHold.count({ where: { organizationId: id, releasedAt: null } })) > 0) throw onHold();
       if (found.name !== name)
         throw validationError([{ path: 'name', message: 'is not the name of the organization' }]);
       const { count } = await tx.organizationDeletion.updateMany({

@@ -23,3 +23,10 @@ export const notExported = (): ApplicationError =>
     409,
     'The export is not complete. Nothing is purged that was not exported.',
   );
+
+export const onHold = (): ApplicationError =>
+  new ApplicationError(
+    'legal_hold',
+    409,
+    'A legal hold on the ledger of the organization is active. Enable the organization and have the hold released first.',
+  );

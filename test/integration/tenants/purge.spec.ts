@@ -7,7 +7,7 @@ import { Clock } from '../../../src/platform/clock/clock.js';
 import { newId } from '../../../src/platform/database/id.js';
 import { OrganizationPurge } from '../../../src/modules/tenants/worker/organization.purge.js';
 import type { Admin } from '../../support/admin.js';
-import { eventually } from '../../support/client.js';
+import { Client, eventually } from '../../support/client.js';
 import { type Asked, type Lie, LyingStorage } from '../../support/lying-storage.js';
 import { type OwnStorage, startOwnStorage } from '../../support/own-storage.js';
 import { ORGANIZATIONS, platformOwner, toldOf } from '../../support/platform.js';
@@ -56,11 +56,19 @@ const later = (minutes: number): void => {
 const rowOf = async (id: string) =>
   (await world.admin.query('SELECT * FROM organization_deletion WHERE organization_id = $1', [id])).rows[0];
 
+const releaseHolds = ({ organizationId }: { organizationId: string }) =>
+  world.admin.query(
+    `UPDATE audit_hold SET released_at = now(), released_by_kind = 'user', released_by_id = 'somebody'
+     WHERE organization_id = $1 AND released_at IS NULL`,
+    [organizationId],
+  );
+
 /** Exported, and ready for its purge. */
 async function exported(tenant: { organizationId: string }): Promise<Leaving> {
   await world.admin.query('DELETE FROM organization_deletion WHERE organization_id = $1', [
     tenant.organizationId,
   ]);
+  await releaseHolds(tenant);
   const leaving = new Leaving(world, platform, tenant.organizationId, storage.s3);
   await leaving.request();
   await leaving.reaches('exported');
@@ -212,6 +220,21 @@ describe('the purge', () => {
     expect(Object.keys(await toldOf(world.admin, answer)).sort()).toEqual(
       [PLATFORM_ORGANIZATION, leaving.id].sort(),
     );
+  });
+
+  it('waits until every legal hold on the ledger is released', async () => {
+    const tenant = await world.newTenant();
+    const placed = await new Client(world.baseUrl, tenant.apiKey).post('/api/v1/audit/holds', {
+      reference: '17 O 4',
+    });
+    expect(placed.status).toBe(201);
+    const leaving = new Leaving(world, platform, tenant.organizationId, storage.s3);
+    await leaving.request();
+    await leaving.reaches('exported');
+    expect(await leaving.purge()).toMatchObject({ status: 409, body: { code: 'legal_hold' } });
+    expect((await rowOf(leaving.id)).state).toBe('exported');
+    await releaseHolds(tenant);
+    expect((await leaving.purge()).status).toBe(202);
   });
 
   it('keeps the rows as long as the bucket keeps their bytes', async () => {

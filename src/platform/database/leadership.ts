@@ -5,6 +5,7 @@ const QUERY_LIMIT_MS = 5_000;
 /** Keeps one process the only one to do a thing: a session-level advisory lock, which ends with its connection. */
 export class Leadership {
   private client: Client | undefined;
+  private asking: Promise<boolean> | undefined;
 
   /**
    * @param url must reach Postgres itself: a pooler in transaction mode would give the lock to another session.
@@ -16,7 +17,14 @@ export class Leadership {
   ) {}
 
   /** Whether this process leads now; tries to become it. Throws when the database cannot be reached. */
-  async held(): Promise<boolean> {
+  held(): Promise<boolean> {
+    // Two who ask at once must not compete for it.
+    return (this.asking ??= this.ask().finally(() => {
+      this.asking = undefined;
+    }));
+  }
+
+  private async ask(): Promise<boolean> {
     if (this.client && (await this.isAlive(this.client))) return true;
     const client = new Client({
       connectionString: this.url,

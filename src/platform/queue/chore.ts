@@ -5,5 +5,7 @@
 export abstract class Chore {
   /** For the log. */
   abstract readonly name: string;
+  /** Whether it must not wait for the bucket, which other steps of a pass ask. It needs the database alone. */
+  readonly prompt: boolean = false;
   abstract run(): Promise<void>;
 }

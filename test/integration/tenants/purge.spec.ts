@@ -58,7 +58,7 @@ const rowOf = async (id: string) =>
 
 const releaseHolds = ({ organizationId }: { organizationId: string }) =>
   world.admin.query(
-    `UPDATE audit_hold SET released_at = now(), released_by_kind = 'user', released_by_id = 'somebody'
+    `UPDATE audit_hold SET released_at = now(), released_by_kind = 'user', released_by_id = gen_random_uuid()
      WHERE organization_id = $1 AND released_at IS NULL`,
     [organizationId],
   );

@@ -16,6 +16,7 @@ import { Anchoring } from './anchoring.js';
 @Injectable()
 export class AuditGauges extends Chore {
   readonly name = 'audit gauges';
+  override readonly prompt = true;
 
   constructor(
     private readonly database: DatabaseService,

@@ -13,6 +13,7 @@ import { SealerService } from './sealer.service.js';
 @Injectable()
 export class Sealing extends Chore {
   readonly name = 'sealing';
+  override readonly prompt = true;
   private readonly logger = new Logger(Sealing.name);
 
   constructor(

@@ -46,16 +46,22 @@ interface Row {
   organization_id: string;
 }
 
+/** Work that is done again and again, each time a while after it was done. */
+interface Round {
+  timer: NodeJS.Timeout | undefined;
+  running: Promise<void>;
+}
+
 /**
  * Makes the ledger and the bucket agree, every few seconds, in one process at a time. A timer of the worker rather than
- * a queued job: it must go on when the queue has lost everything, itself included (docs/adr/0006).
+ * a queued job: it must go on when the queue has lost everything, itself included (docs/adr/0006). A chore that must not be late
+ * has a timer of its own: a bucket that hangs holds up all the rest.
  */
 @Injectable()
 export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(Reconciler.name);
   private readonly leadership: Leadership;
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> = Promise.resolve();
+  private readonly rounds: Round[] = [];
   private closed = false;
   private housekeptAt = 0;
 
@@ -75,18 +81,27 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    this.schedule();
+    this.repeat(() => this.reconcile());
+    for (const chore of this.chores.filter(({ prompt }) => prompt))
+      this.repeat(() => this.attempt(chore.name, () => chore.run()));
   }
 
   async onModuleDestroy(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.timer);
-    await this.running;
+    for (const { timer } of this.rounds) clearTimeout(timer);
+    await Promise.all(this.rounds.map(({ running }) => running));
     await this.leadership.resign();
   }
 
-  /** One whole pass. The steps are independent: one that fails keeps no other from running. */
+  /** All there is to do, once. */
   async run(): Promise<void> {
+    for (const chore of this.chores.filter(({ prompt }) => prompt))
+      await this.attempt(chore.name, () => chore.run());
+    await this.reconcile();
+  }
+
+  /** One whole pass. The steps are independent: one that fails keeps no other from running. */
+  private async reconcile(): Promise<void> {
     let noticed: Noticed | undefined;
     await this.attempt('staging', async () => {
       noticed = await this.sweep.run();
@@ -98,22 +113,28 @@ export class Reconciler implements OnApplicationBootstrap, OnModuleDestroy {
       await this.attempt('expiry', () => this.expireOverdue(known));
     }
     await this.attempt('stalled', () => this.requeueStalled());
-    for (const chore of this.chores) await this.attempt(chore.name, () => chore.run());
+    for (const chore of this.chores.filter(({ prompt }) => !prompt))
+      await this.attempt(chore.name, () => chore.run());
     await this.attempt('purge', () => this.purge.run());
     await this.attempt('summary', () => this.summarize());
     await this.attempt('housekeeping', () => this.housekeep());
   }
 
-  private schedule(): void {
-    if (this.closed) return;
-    this.timer = setTimeout(() => {
-      this.running = this.lead().finally(() => this.schedule());
-    }, this.config.RECONCILE_INTERVAL_MS);
+  private repeat(work: () => Promise<void>): void {
+    const round: Round = { timer: undefined, running: Promise.resolve() };
+    const schedule = (): void => {
+      if (this.closed) return;
+      round.timer = setTimeout(() => {
+        round.running = this.lead(work).finally(schedule);
+      }, this.config.RECONCILE_INTERVAL_MS);
+    };
+    this.rounds.push(round);
+    schedule();
   }
 
-  private async lead(): Promise<void> {
+  private async lead(work: () => Promise<void>): Promise<void> {
     await this.attempt('leadership', async () => {
-      if (await this.leadership.held()) return this.run();
+      if (await this.leadership.held()) return work();
       forgetLedger();
       forgetAuditGauges();
     });

@@ -94,8 +94,7 @@ export class DeletionsService {
       const found = await this.find(tx, caller, 'organizations:purge', id);
       if (!found.deletion.exportedAt) throw notExported();
       if (found.deletion.state === 'purged') throw purgeBegun();
-      // Nobody would be left who can release it.
-      if ((await tx.auditHold.count({ where: { organizationId: id, releasedAt: null } })) > 0) throw onHold();
+      if (found.deletion.state === 'exported' && (await isHeld(tx, id))) throw onHold();
       if (found.name !== name)
         throw validationError([{ path: 'name', message: 'is not the name of the organization' }]);
       const { count } = await tx.organizationDeletion.updateMany({
@@ -149,6 +148,10 @@ export class DeletionsService {
     return this.enqueuer.enqueue(advanceDeletion, [{ organizationId, deletionId: id, step }]);
   }
 }
+
+/** Whether a legal hold is active: nobody would be left who can release it. */
+const isHeld = async (tx: Transaction, organizationId: string): Promise<boolean> =>
+  (await tx.auditHold.count({ where: { organizationId, releasedAt: null } })) > 0;
 
 const toView = (row: OrganizationDeletion): DeletionView => ({
   id: row.id,

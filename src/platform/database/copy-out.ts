@@ -3,10 +3,10 @@ import { BODY_AT, Messages } from './messages.js';
 import type { RowSocket } from './row-socket.js';
 
 /**
- * Is given a row: from `at` on there is of each field its length, or -1 when it is null, as four bytes, and the field itself.
- * Each in an array of its own would cost more than what is made of them.
+ * Is given a row: from `at` up to `end` there is of each field its length, or -1 when it is null, as four bytes, and the field
+ * itself. Each in an array of its own would cost more than what is made of them.
  */
-export type RowReader = (bytes: Buffer, at: number) => void;
+export type RowReader = (bytes: Buffer, at: number, end: number) => void;
 
 /** Codes of messages: a row, and the end of a query, after an error too. */
 const [COPY_DATA, READY_FOR_QUERY] = [0x64, 0x5a];
@@ -21,6 +21,8 @@ const COUNT_BYTES = 2;
  */
 class CopyOut implements Submittable {
   private begun = false;
+  /** What a row could not be read for. The others are not read. */
+  private failure: Error | undefined;
 
   constructor(
     private readonly statement: string,
@@ -33,17 +35,22 @@ class CopyOut implements Submittable {
     const { stream } = connection as Connection & { stream: RowSocket };
     const [pg] = stream.listeners('data') as [(bytes: Buffer) => void];
     const messages = new Messages((bytes, at, end) => {
-      if (bytes[at] === COPY_DATA) this.take(bytes, at + BODY_AT, end);
-      else if (bytes[at] !== READY_FOR_QUERY) pg(Buffer.from(bytes.subarray(at, end)));
-      else {
+      if (bytes[at] === COPY_DATA) {
+        this.take(bytes, at + BODY_AT, end);
+        return true;
+      }
+      const isReady = bytes[at] === READY_FOR_QUERY;
+      if (isReady) {
         stream.off('data', onData).on('data', pg);
         stream.borrows = false;
-        pg(Buffer.from(bytes.subarray(at))); // and what was sent with it
-        return false;
       }
-      return true;
+      pg(Buffer.from(bytes.subarray(at, end)));
+      return !isReady;
     });
-    const onData = (chunk: Buffer): void => messages.push(chunk);
+    const onData = (chunk: Buffer): void => {
+      const taken = messages.push(chunk);
+      if (taken < chunk.length) pg(Buffer.from(chunk.subarray(taken))); // came with the end of the query
+    };
     stream.off('data', pg).on('data', onData);
     stream.borrows = true;
     connection.query(this.statement);
@@ -52,7 +59,12 @@ class CopyOut implements Submittable {
   private take(bytes: Buffer, at: number, end: number): void {
     const fields = at + COUNT_BYTES + (this.begun ? 0 : HEADER_BYTES); // the header comes with the first row
     this.begun = true;
-    if (end > fields) this.row(bytes, fields); // the trailer is a count that is none
+    if (end <= fields || this.failure) return; // the trailer is a count that is none
+    try {
+      this.row(bytes, fields, end);
+    } catch (error) {
+      this.failure = error as Error; // thrown here it would end the process
+    }
   }
 
   handleError(error: Error): void {
@@ -60,7 +72,7 @@ class CopyOut implements Submittable {
   }
 
   handleReadyForQuery(): void {
-    this.settle();
+    this.settle(this.failure);
   }
 
   handleCommandComplete(): void {}

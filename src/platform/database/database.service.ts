@@ -88,7 +88,7 @@ export class DatabaseService implements OnApplicationShutdown {
 
   /**
    * The rows of a query for very many of them, as bytes: see {@link copyOut}. What `row` is given is another's as soon as it
-   * returns, and it must not throw. Not tried again.
+   * returns. Not tried again. @throws what `row` throws, once the query has ended
    */
   copyFromOrganization(organizationId: string, query: string, row: RowReader): Promise<void> {
     return runSqlTransaction(this.pool, organizationId, (_, client) => copyOut(client, query, row));

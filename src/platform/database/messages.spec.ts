@@ -30,9 +30,17 @@ it('are the same however they were cut on their way', () => {
   );
 });
 
-it('are no longer read by who has what he wants', () => {
-  const codes: number[] = [];
-  const messages = new Messages((bytes, at) => codes.push(bytes[at]!) < 2);
-  messages.push(Buffer.concat([1, 2, 3].map((code) => message(code, Buffer.alloc(3)))));
-  expect(codes).toEqual([1, 2]);
+it('are no longer read by who has what he wants, however that was cut; and what is behind it is told', () => {
+  const [first, second, third] = [1, 2, 3].map((code) => message(code, Buffer.alloc(3, code)));
+  const stream = Buffer.concat([first!, second!, third!]);
+  for (let cut = 1; cut < stream.length; cut++) {
+    const codes: number[] = [];
+    const messages = new Messages((bytes, at) => codes.push(bytes[at]!) < 2);
+    const chunks = [stream.subarray(0, cut), stream.subarray(cut)];
+    const left = chunks.flatMap((chunk) =>
+      codes.length < 2 ? [chunk.subarray(messages.push(chunk))] : [chunk],
+    );
+    expect(codes).toEqual([1, 2]);
+    expect(Buffer.concat(left)).toEqual(third);
+  }
 });

@@ -14,26 +14,26 @@ export class Messages {
 
   constructor(private readonly read: MessageReader) {}
 
-  push(chunk: Buffer): void {
-    let at = this.held > 0 ? this.complete(chunk) : 0;
-    while (at >= 0 && at + HEADER_BYTES <= chunk.length) {
+  /** @returns how much of the chunk was taken: all of it, or what the reader wanted */
+  push(chunk: Buffer): number {
+    let at = 0;
+    if (this.held > 0) {
+      at = this.fill(chunk, at, HEADER_BYTES);
+      if (this.held < HEADER_BYTES) return at;
+      const end = endOf(this.begun, 0);
+      at = this.fill(chunk, at, end);
+      if (this.held < end) return at;
+      this.held = 0;
+      if (!this.read(this.begun, 0, end)) return at;
+    }
+    while (at + HEADER_BYTES <= chunk.length) {
       const end = endOf(chunk, at);
       if (end > chunk.length) break;
-      if (!this.read(chunk, at, end)) return;
+      if (!this.read(chunk, at, end)) return end;
       at = end;
     }
-    if (at >= 0 && at < chunk.length) this.hold(chunk, at, chunk.length);
-  }
-
-  /** @returns where the next message begins; -1 when there is none to be read */
-  private complete(chunk: Buffer): number {
-    const behindHeader = this.fill(chunk, 0, HEADER_BYTES);
-    if (this.held < HEADER_BYTES) return -1;
-    const end = endOf(this.begun, 0);
-    const at = this.fill(chunk, behindHeader, end);
-    if (this.held < end) return -1;
-    this.held = 0;
-    return this.read(this.begun, 0, end) ? at : -1;
+    this.hold(chunk, at, chunk.length);
+    return chunk.length;
   }
 
   /** @param needed bytes to hold in all. Returns where the chunk goes on */

@@ -15,7 +15,10 @@ describe.each(Object.entries(pools))('COPY by a connection that %s', (_, pool) =
     const client = await pool.connect();
     const rows: Buffer[] = [];
     try {
-      await copyOut(client, query, (row, at) => rows.push(Buffer.from(fieldAt(row, at))));
+      await copyOut(client, query, (row, at, end) => {
+        expect(end).toBe(at + 4 + fieldAt(row, at).length);
+        rows.push(Buffer.from(fieldAt(row, at)));
+      });
     } finally {
       client.release();
     }
@@ -49,6 +52,18 @@ describe.each(Object.entries(pools))('COPY by a connection that %s', (_, pool) =
     expect((await copied('SELECT n FROM generate_series(1, 3) n')).map((row) => row.readInt32BE(0))).toEqual([
       1, 2, 3,
     ]);
+  });
+
+  it('whose reader fails says so, and the connection goes on', async () => {
+    const client = await pool.connect();
+    let read = 0;
+    const failing = copyOut(client, 'SELECT n FROM generate_series(1, 20000) n', () => {
+      if (++read === 5_000) throw new RangeError('too deep');
+    });
+    await expect(failing).rejects.toThrow('too deep');
+    expect(read).toBe(5_000);
+    expect((await client.query('SELECT 4 AS four')).rows).toEqual([{ four: 4 }]);
+    client.release();
   });
 
   it('that is ended by the server says so', async () => {

@@ -138,7 +138,6 @@ export class ExportFile {
       const stretch = await this.database.withOrganizationSql(organizationId, (tx) =>
         nextStretch(tx, organizationId, next, scope.end, interval),
       );
-      if (!stretch) return;
       yield stretch;
       next = stretch.until;
     }

@@ -1,4 +1,5 @@
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
+import { LedgerDamaged } from './export.errors.js';
 import type { Stretch } from './lines/sealed-events.rows.js';
 
 /** An event may be sealed this much later than it happened, in milliseconds; what comes later still is not waited for. */
@@ -51,27 +52,28 @@ export async function findScope(
   return { seal: Number(row.seal), first: Number(row.first ?? row.end), end: Number(row.end) };
 }
 
-/** The trees from a position on that are read next. Undefined when there are none. */
+/** The trees from a position on that are read next. @throws LedgerDamaged when one is not there, up to the end */
 export async function nextStretch(
   tx: SqlTransaction,
   organizationId: string,
   next: number,
   end: number,
   interval: Interval,
-): Promise<Stretch | undefined> {
+): Promise<Stretch> {
   const trees = await tx.$queryRaw<{ first: bigint; size: number }[]>`
     SELECT t.first_position AS first, t.size FROM audit_tree t
     WHERE t.organization_id = ${organizationId}::uuid AND t.first_position < ${end}::bigint AND t.first_position >= (
       SELECT max(b.first_position) FROM audit_tree b
       WHERE b.organization_id = ${organizationId}::uuid AND b.first_position <= ${next}::bigint)
     ORDER BY t.first_position LIMIT ${MOST_TREES}::int`;
-  if (trees.length === 0) return undefined;
-  const firstTree = Number(trees[0]!.first);
+  const firstTree = Number(trees[0]?.first ?? next);
   let endTree = firstTree;
   for (const { first, size } of trees) {
     const behind = Number(first) + size;
-    if (endTree > firstTree && behind - next > MOST_EVENTS) break;
+    if (endTree > next && behind - next > MOST_EVENTS) break;
+    if (Number(first) !== endTree) break;
     endTree = behind;
   }
+  if (endTree <= next) throw new LedgerDamaged(endTree);
   return { firstTree, endTree, next, until: Math.min(endTree, end), ...interval };
 }

@@ -3,7 +3,6 @@ import type { StorageService } from '../../../platform/storage/storage.service.j
 import { isRetired, type RetiredMonth, retiredMonths } from '../retired.rows.js';
 import { eventLeaf } from '../seal.js';
 import { ourSealKeys } from '../seal.rows.js';
-
 import { provenMonths } from '../verification/proven-months.js';
 import { LedgerDamaged } from './export.errors.js';
 import type { OutsideEvent, SealedEvents } from './lines/sealed-events.rows.js';

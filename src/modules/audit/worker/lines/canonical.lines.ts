@@ -74,12 +74,12 @@ export class CanonicalLines {
     return this.at;
   }
 
-  /** @param name where in the row its columns are. Returns the line's length in bytes; 0 when the other columns are null */
-  write(row: Buffer, name: number): number {
+  /** @param name where in the row its columns are, up to `end`. Returns the line's length in bytes; 0 when the other columns are null */
+  write(row: Buffer, name: number, end: number): number {
     this.from = name + BEHIND_NAME;
     if (row[this.from]! & 0x80) return 0; // the length of an action
     this.row = row;
-    this.reserve(LONGEST_ESCAPE * row.length + AROUND_BYTES);
+    this.reserve(LONGEST_ESCAPE * (end - name) + AROUND_BYTES);
     const { around, at } = this;
     for (const before of around.texts) {
       this.literal(before);

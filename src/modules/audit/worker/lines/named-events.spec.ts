@@ -28,8 +28,9 @@ function timeOf(ms: number): Buffer {
   return bytes;
 }
 
-const tree = (first: number, names: readonly Name[]): NamingTree => ({
+const tree = (first: number, names: readonly Name[]): NamingTree & { leaves: Buffer } => ({
   first,
+  size: names.length,
   ids: arrayOf(names.map(({ id }) => id)),
   times: arrayOf(names.map(({ time }) => timeOf(time))),
   leaves: Buffer.concat(names.map(({ id }) => Buffer.concat([id, id]))),
@@ -92,8 +93,9 @@ describe('events that trees name', () => {
     expect(intervals.at(-1)!.to).toBe(rare.at(-1)!.time);
   });
 
-  it.each<[string, (whole: NamingTree) => Partial<NamingTree>]>([
+  it.each<[string, (whole: NamingTree & { leaves: Buffer }) => Partial<NamingTree>]>([
     ['one time less', ({ times }) => ({ times: times.subarray(0, -12) })],
+    ['another size', () => ({ size: 3 })],
     ['one leaf less', ({ leaves }) => ({ leaves: leaves.subarray(0, -32) })],
     ['no array', () => ({ ids: Buffer.alloc(0) })],
     ['an array of none', () => ({ ids: Buffer.alloc(12) })],

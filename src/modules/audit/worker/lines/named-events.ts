@@ -1,13 +1,16 @@
 import { HASH_BYTES } from '../../seal.rows.js';
 import { ID_AT, postgresTime, TIME_AT } from './canonical.lines.js';
 
-/** A tree as COPY gives it: `event_ids` and `event_times` in the binary form of Postgres, and `leaves`, which may be left out. */
+/** A tree as COPY gives it: `event_ids` and `event_times` in the binary form of Postgres. */
 export interface NamingTree {
   /** Position of its first event. */
   first: number;
+  /** As it is signed. */
+  size: number;
   ids: Buffer;
   times: Buffer;
-  leaves: Buffer;
+  /** Left out where nobody asks for them. */
+  leaves: Buffer | undefined;
 }
 
 /** An array that has one dimension: their number, a flag of nulls, a type, a size, a first index. */
@@ -48,7 +51,7 @@ export class NamedEvents {
     const most = trees.reduce((sum, tree) => sum + sizeOf(tree), 0);
     this.positions = new Float64Array(most);
     this.names = Buffer.allocUnsafe(most * NAME_BYTES);
-    this.leaves = Buffer.allocUnsafe(trees.some(({ leaves }) => leaves.length > 0) ? most * HASH_BYTES : 0);
+    this.leaves = Buffer.alloc(trees.some(({ leaves }) => leaves) ? most * HASH_BYTES : 0);
     let count = 0;
     for (const tree of trees)
       for (let place = 0, size = sizeOf(tree); place < size; place++) {
@@ -69,6 +72,7 @@ export class NamedEvents {
     return postgresTime(this.names.readUInt32BE(at) - SIGN * 2 ** 24, this.names.readUInt32BE(at + 4));
   }
 
+  /** Zeros of a tree without. */
   leaf(index: number): Buffer {
     return this.leaves.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
   }
@@ -112,8 +116,7 @@ export class NamedEvents {
     for (let byte = 0; byte < TIME_BYTES; byte++) this.names[name + byte] = times[time + byte]!;
     this.names[name]! ^= SIGN; // a time has one, an id has none
     for (let byte = 0; byte < UUID_BYTES; byte++) this.names[name + TIME_BYTES + byte] = ids[id + byte]!;
-    if (leaves.length > 0)
-      leaves.copy(this.leaves, index * HASH_BYTES, place * HASH_BYTES, (place + 1) * HASH_BYTES);
+    leaves?.copy(this.leaves, index * HASH_BYTES, place * HASH_BYTES, (place + 1) * HASH_BYTES);
   }
 
   private ordered(): Uint32Array | undefined {
@@ -134,11 +137,9 @@ export class NamedEvents {
 }
 
 /** @throws {MalformedTree} */
-function sizeOf({ first, ids, times, leaves }: NamingTree): number {
-  const size = sizeOfArray(ids, UUID_BYTES);
-  const whole =
-    size === sizeOfArray(times, TIME_BYTES) && (leaves.length === 0 || leaves.length === size * HASH_BYTES);
-  if (size < 0 || !whole) throw new MalformedTree(first);
+function sizeOf({ first, size, ids, times, leaves }: NamingTree): number {
+  const whole = sizeOfArray(ids, UUID_BYTES) === size && sizeOfArray(times, TIME_BYTES) === size;
+  if (!whole || (leaves && leaves.length !== size * HASH_BYTES)) throw new MalformedTree(first);
   return size;
 }
 

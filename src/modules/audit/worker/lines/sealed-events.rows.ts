@@ -1,7 +1,9 @@
 import pg from 'pg';
+import { merkleRoot } from '../../../../formats/merkle/merkle-tree.js';
 import { fieldAt } from '../../../../platform/database/copy-out.js';
 import type { DatabaseService } from '../../../../platform/database/database.service.js';
 import { type EventFilter, FILTERED_COLUMNS } from '../../event.filter.js';
+import { unpackLeaves } from '../../seal.rows.js';
 import { LedgerDamaged } from '../export.errors.js';
 import { CanonicalLines, NAME_COLUMNS, VALUE_COLUMNS } from './canonical.lines.js';
 import type { LineMemories } from './line-memories.js';
@@ -79,9 +81,9 @@ export async function sealedEvents(
     await database.copyFromOrganization(
       organizationId,
       eventsQuery(organizationId, interval, stretch, filter),
-      (row, at) => found.take(row, at),
+      (row, at, end) => found.take(row, at, end),
     );
-  return found.within(stretch);
+  return found.within(stretch, Object.keys(filter).length > 0);
 }
 
 async function namedEvents(
@@ -89,7 +91,7 @@ async function namedEvents(
   organizationId: string,
   stretch: Stretch,
 ): Promise<NamedEvents> {
-  const trees: NamingTree[] = [];
+  const trees: (NamingTree & { root: Buffer })[] = [];
   await database.copyFromOrganization(organizationId, treesQuery(organizationId, stretch), (row, at) => {
     let from = at;
     const field = (): Buffer => {
@@ -97,9 +99,19 @@ async function namedEvents(
       from += WORD + bytes.length;
       return Buffer.from(bytes);
     };
-    const [first, ids, times, leaves] = [field(), field(), field(), field()];
-    trees.push({ first: Number(first.readBigInt64BE(0)), ids, times, leaves });
+    const [first, size, ids, times, root, leaves] = [field(), field(), field(), field(), field(), field()];
+    trees.push({
+      first: Number(first.readBigInt64BE(0)),
+      size: size.readInt32BE(0),
+      ids,
+      times,
+      root,
+      leaves: leaves.length > 0 ? leaves : undefined,
+    });
   });
+  // By its leaf an event that is left out is told from one that is said to be another: they are those that were sealed.
+  for (const { first, root, leaves } of trees)
+    if (leaves && !merkleRoot(unpackLeaves(leaves)).equals(root)) throw new LedgerDamaged(first);
   try {
     return new NamedEvents(trees, stretch.next, stretch.until);
   } catch (error) {
@@ -127,7 +139,7 @@ class FoundEvents {
     this.memories = new Array<Buffer>(named.count);
   }
 
-  take(row: Buffer, at: number): void {
+  take(row: Buffer, at: number, end: number): void {
     const { named, lines } = this;
     while (this.rank < named.count) {
       const index = named.ranked(this.rank);
@@ -136,14 +148,15 @@ class FoundEvents {
       this.rank++;
       if (order > 0) continue; // it is not there
       this.isThere[index] = 1;
-      this.lengths[index] = lines.write(row, at);
+      this.lengths[index] = lines.write(row, at, end);
       this.ends[index] = lines.end;
       this.memories[index] = lines.memory;
       return;
     }
   }
 
-  within({ from, to }: Stretch): SealedEvents {
+  /** @param filtered whether events that have no values are those that are not wanted */
+  within({ from, to }: Stretch, filtered: boolean): SealedEvents {
     const { named } = this;
     const found: SealedEvents = { runs: [], outside: [], missing: undefined };
     const [first, behind] = [from?.getTime() ?? -Infinity, to?.getTime() ?? Infinity];
@@ -159,8 +172,8 @@ class FoundEvents {
           leaf: named.leaf(index),
           form: this.form(index),
         });
-      else if (this.isThere[index] === 0) found.missing ??= position;
       else if (this.lengths[index]! > 0) this.addTo(runs, position, index);
+      else if (this.isThere[index] === 0 || !filtered) found.missing ??= position;
     }
     for (const { memory, start, end, ...run } of runs)
       found.runs.push({ ...run, lines: memory.subarray(start, end) });
@@ -168,7 +181,7 @@ class FoundEvents {
   }
 
   private form(index: number): Buffer | undefined {
-    if (this.isThere[index] === 0) return undefined;
+    if (this.lengths[index] === 0) return undefined;
     const end = this.ends[index]!;
     return this.memories[index]!.subarray(end - this.lengths[index]!, end - 1);
   }
@@ -187,29 +200,37 @@ class FoundEvents {
 
 const time = (at: number): string => `'${new Date(at).toISOString()}'::timestamptz`;
 
-function treesQuery(organizationId: string, { firstTree, endTree, from, to }: Stretch): string {
+/** Leaves of trees that have events outside of the interval. */
+function treesQuery(organizationId: string, stretch: Stretch): string {
+  const outside = outsideOf(stretch, 'u.occurred_at');
+  const leaves =
+    outside.length > 0
+      ? `CASE WHEN EXISTS (SELECT FROM unnest(t.event_times) AS u(occurred_at) WHERE ${outside.join(' OR ')}) THEN t.leaves END`
+      : 'NULL::bytea';
   return `
-    SELECT t.first_position, t.event_ids, t.event_times, ${from || to ? 't.leaves' : 'NULL::bytea'}
+    SELECT t.first_position, t.size, t.event_ids, t.event_times, t.root, ${leaves}
     FROM audit_tree t
     WHERE t.organization_id = ${pg.escapeLiteral(organizationId)}::uuid
-      AND t.first_position >= ${firstTree} AND t.first_position < ${endTree}
+      AND t.first_position >= ${stretch.firstTree} AND t.first_position < ${stretch.endTree}
     ORDER BY t.first_position`;
 }
+
+const outsideOf = ({ from, to }: Stretch, column: string): string[] => [
+  ...(from ? [`${column} < ${time(from.getTime())}`] : []),
+  ...(to ? [`${column} >= ${time(to.getTime())}`] : []),
+];
 
 /** Values are null of an event that is there and not wanted. */
 function eventsQuery(
   organizationId: string,
   within: { from: number; to: number },
-  { from, to }: Stretch,
+  stretch: Stretch,
   filter: EventFilter,
 ): string {
   const wanted = Object.entries(filter).map(
     ([member, value]) => `e.${FILTERED_COLUMNS[member as keyof EventFilter]} = ${pg.escapeLiteral(value)}`,
   );
-  const outside = [
-    ...(from ? [`e.occurred_at < ${time(from.getTime())}`] : []),
-    ...(to ? [`e.occurred_at >= ${time(to.getTime())}`] : []),
-  ];
+  const outside = outsideOf(stretch, 'e.occurred_at');
   const value = (column: string): string =>
     wanted.length > 0
       ? `CASE WHEN ${[`(${wanted.join(' AND ')})`, ...outside].join(' OR ')} THEN e.${column} END`

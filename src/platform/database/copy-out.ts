@@ -1,6 +1,6 @@
+import type { Socket } from 'node:net';
 import type { Connection, PoolClient, Submittable } from 'pg';
 import { BODY_AT, Messages } from './messages.js';
-import type { RowSocket } from './row-socket.js';
 
 /**
  * Is given a row: from `at` up to `end` there is of each field its length, or -1 when it is null, as four bytes, and the field
@@ -32,7 +32,7 @@ class CopyOut implements Submittable {
 
   /** Rows are taken as they come by, and pg is given all else: an object of its own for each of them is half of the work. */
   submit(connection: Connection): void {
-    const { stream } = connection as Connection & { stream: RowSocket };
+    const { stream } = connection as Connection & { stream: Socket };
     const [pg] = stream.listeners('data') as [(bytes: Buffer) => void];
     const messages = new Messages((bytes, at, end) => {
       if (bytes[at] === COPY_DATA) {
@@ -40,10 +40,7 @@ class CopyOut implements Submittable {
         return true;
       }
       const isReady = bytes[at] === READY_FOR_QUERY;
-      if (isReady) {
-        stream.off('data', onData).on('data', pg);
-        stream.borrows = false;
-      }
+      if (isReady) stream.off('data', onData).on('data', pg);
       pg(Buffer.from(bytes.subarray(at, end)));
       return !isReady;
     });
@@ -52,7 +49,6 @@ class CopyOut implements Submittable {
       if (taken < chunk.length) pg(Buffer.from(chunk.subarray(taken))); // came with the end of the query
     };
     stream.off('data', pg).on('data', onData);
-    stream.borrows = true;
     connection.query(this.statement);
   }
 

@@ -6,7 +6,6 @@ import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
 import { copyOut, type RowReader } from './copy-out.js';
 import { runSqlTransaction, type SqlTransaction, sqlTypes } from './sql-transaction.js';
-import { rowSocket } from './row-socket.js';
 import { SteadyClient } from './steady-client.js';
 
 /** A transaction inside one organization. */
@@ -38,7 +37,7 @@ export class DatabaseService implements OnApplicationShutdown {
       idle_in_transaction_session_timeout: 2 * TRANSACTION_LIMITS.timeout,
     };
     this.prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
-    this.pool = new Pool({ ...pool, types: sqlTypes, stream: rowSocket });
+    this.pool = new Pool({ ...pool, types: sqlTypes });
     this.pool.on('error', () => undefined); // an idle connection was lost; the next query opens another
   }
 

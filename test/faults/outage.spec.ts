@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client as PgClient } from 'pg';
 import { freePort } from '../../src/platform/embedded/local-state.js';
 import { basic, eventually } from '../support/client.js';
@@ -19,11 +19,7 @@ let baseUrl: string;
 let server: PgClient;
 let database: string;
 
-// On a burdened machine a worker whose connections were cut again and again may stand still for good (known, and not understood yet):
-// each test has processes of its own, and another try.
-jest.retryTimes(3, { logErrorsBeforeRetry: true });
-
-beforeEach(async () => {
+beforeAll(async () => {
   storage = await startOwnStorage();
   world = await createWorld({
     S3_ENDPOINT: storage.endpoint,
@@ -40,7 +36,7 @@ beforeEach(async () => {
   server = new PgClient({ connectionString: process.env.TEST_ADMIN_URL });
   await server.connect();
 }, 60_000);
-afterEach(async () => {
+afterAll(async () => {
   await server.query(`ALTER DATABASE ${database} ALLOW_CONNECTIONS true`);
   await server.end();
   await Promise.all([api.stop(), worker.stop()]);

@@ -1,11 +1,12 @@
 import { BullModule } from '@nestjs/bullmq';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { createPostgresBackend, type ConnectionOptions, setDefaultBackendFactory } from 'bullmq';
+import { type ConnectionOptions, setDefaultBackendFactory } from 'bullmq';
 import type { ConfigValues } from '../config/config.schema.js';
 import { QUEUE_SCHEMA } from '../database/bootstrap.js';
 import { SteadyClient } from '../database/steady-client.js';
 import { Enqueuer } from './enqueuer.js';
 import { QUEUES } from './queues.js';
+import { createSteadyBackend } from './steady-backend.js';
 
 /** Connections the queue may hold on Postgres, in each process. */
 const POSTGRES_CONNECTIONS = 6;
@@ -15,7 +16,7 @@ const POSTGRES_CONNECTIONS = 6;
 @Module({})
 export class QueueModule {
   static with(config: ConfigValues): DynamicModule {
-    if (!config.REDIS_URL) setDefaultBackendFactory(createPostgresBackend);
+    if (!config.REDIS_URL) setDefaultBackendFactory(createSteadyBackend);
     return {
       module: QueueModule,
       imports: [

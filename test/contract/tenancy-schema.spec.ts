@@ -88,6 +88,8 @@ const LEDGER_RIGHTS: Record<string, string[]> = {
     'audit_anchor SELECT',
     'audit_event INSERT',
     'audit_event SELECT',
+    'audit_forms INSERT',
+    'audit_forms SELECT',
     'audit_key INSERT',
     'audit_key SELECT',
     'audit_seal INSERT',
@@ -102,6 +104,7 @@ const LEDGER_RIGHTS: Record<string, string[]> = {
 const LEDGER_TABLES = [
   'audit_anchor',
   'audit_event',
+  'audit_forms',
   'audit_key',
   'audit_seal',
   'audit_tree',
@@ -388,6 +391,9 @@ describe.each([
     'UPDATE audit_tree SET root = root',
     'DELETE FROM audit_tree',
     'TRUNCATE audit_tree',
+    'UPDATE audit_forms SET forms = forms',
+    'DELETE FROM audit_forms',
+    'TRUNCATE audit_forms',
     'UPDATE audit_seal SET root = root',
     'DELETE FROM audit_seal',
     'TRUNCATE audit_seal',
@@ -476,6 +482,8 @@ describe('the API', () => {
     `INSERT INTO audit_seal (number, sealed_at, previous, root, head, kid, signature) VALUES (1, now(), '', '', '', 'k', '')`,
     `INSERT INTO audit_anchor (place, seal_number, anchored_at) VALUES ('bucket', 1, now())`,
     'INSERT INTO audit_tree DEFAULT VALUES',
+    'SELECT 1 FROM audit_forms',
+    'INSERT INTO audit_forms DEFAULT VALUES',
     'SELECT * FROM audit_unsealed_organizations()',
   ])('may not: %s', async (sql) => {
     await expect(app.query(sql)).rejects.toMatchObject({ code: '42501' });

@@ -405,7 +405,7 @@ export async function tenantTables(admin: Pool): Promise<string[]> {
 }
 
 /** Each event is queued and sealed in its time: what is in these says no more than the events do. */
-const FOLLOW_EVENTS = ['audit_forwarding', 'audit_unsealed', 'audit_tree'];
+const FOLLOW_EVENTS = ['audit_forwarding', 'audit_unsealed', 'audit_tree', 'audit_forms'];
 
 /** A digest of all rows of one tenant in each table: any change of any column shows. */
 export async function digestRows(admin: Pool, organizationId: string): Promise<Record<string, string>> {

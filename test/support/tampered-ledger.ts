@@ -4,7 +4,15 @@ import type { AuditEntry } from '../../src/modules/audit/audit.events.js';
 import { entryForm, eventLeaf } from '../../src/modules/audit/seal.js';
 import { newId } from '../../src/platform/database/id.js';
 
-const TABLES = ['audit_event', 'audit_unsealed', 'audit_tree', 'audit_seal', 'audit_anchor', 'audit_key'];
+const TABLES = [
+  'audit_event',
+  'audit_unsealed',
+  'audit_tree',
+  'audit_forms',
+  'audit_seal',
+  'audit_anchor',
+  'audit_key',
+];
 
 /** A tree as its row has it. */
 export interface TreeOf {
@@ -30,6 +38,10 @@ export async function asSuperuser<T>(admin: Pool, work: (client: PoolClient) => 
     client.release();
   }
 }
+
+/** As if its forms had never been kept: exports are made of the rows then. */
+export const loseForms = (client: Pick<PoolClient, 'query'>, organizationId: string) =>
+  client.query('DELETE FROM audit_forms WHERE organization_id = $1', [organizationId]);
 
 /** Runs `work`, and puts every table of the ledger back as it was. */
 export async function putBack<T>(admin: Pool, work: () => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { leafHash, merkleProof, merkleRoot, rootByProof } from './merkle-tree.js';
@@ -29,6 +30,11 @@ describe('a Merkle tree (RFC 6962)', () => {
     [8, '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328'],
   ])('of %d entries has the root of the reference', (size, root) => {
     expect(hex(merkleRoot(leavesOf(entries.slice(0, size))))).toBe(root);
+  });
+
+  it.each([0, 1, 4094, 4095, 4096, 10_000])('hashes an entry of %d bytes behind a zero', (length) => {
+    const entry = randomBytes(length);
+    expect(leafHash(entry)).toEqual(createHash('sha256').update(Buffer.of(0)).update(entry).digest());
   });
 
   const tree = fc

@@ -18,10 +18,6 @@ export const canonicalForm = (event: AuditRecord): string =>
   `,"scopes":${stringify(event.scopes)},"study":${stringify(event.studyRef)}` +
   `,"time":${stringify(event.occurredAt.toISOString())},"trace":${stringify(event.traceId)},"v":1}`;
 
-/** A detail as RFC 8785 writes it. @param text of a jsonb, which has blanks in it and members in another order */
-export const canonicalDetail = (text: string): string =>
-  text.length === 2 ? text : canonicalJson(JSON.parse(text) as DetailValue); // most have none: {}
-
 /**
  * A value as RFC 8785 writes it. A number that no double holds, which only a superuser can have put into the ledger, becomes
  * one that is in no other form.

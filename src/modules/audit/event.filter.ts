@@ -36,16 +36,3 @@ export const whereEvent = (filter: EventFilter): Prisma.AuditEventWhereInput => 
   studyRef: filter.study,
   requestId: filter.request_id,
 });
-
-/** The columns that a filter's members are about, for SQL that is written by hand. */
-export const FILTERED_COLUMNS: Record<keyof EventFilter, string> = {
-  actor_kind: 'actor_kind',
-  actor_id: 'actor_id',
-  action: 'action',
-  outcome: 'outcome',
-  resource_type: 'resource_type',
-  resource_id: 'resource_id',
-  patient: 'patient_ref',
-  study: 'study_ref',
-  request_id: 'request_id',
-};

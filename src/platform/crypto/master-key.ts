@@ -35,7 +35,9 @@ export function unseal(masterKey: Uint8Array, context: string, sealed: Uint8Arra
   )
     .setAAD(Buffer.from(context))
     .setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
-  return Buffer.concat([decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
+  const plain = decipher.update(sealed.subarray(NONCE_BYTES + TAG_BYTES));
+  decipher.final(); // has no more of it, and throws
+  return plain;
 }
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

@@ -14,12 +14,17 @@ export interface MultipartId {
 
 /** An object of unknown size, written part by part. Nothing of it is seen under its key before it is complete. */
 export class MultipartUpload {
+  /** Parts that are there or on their way. */
+  private parts: number;
+
   private constructor(
     private readonly client: S3Client,
     private readonly bucket: string,
     readonly started: MultipartId,
     private readonly etags: string[],
-  ) {}
+  ) {
+    this.parts = etags.length;
+  }
 
   static async begin(client: S3Client, bucket: string, key: string): Promise<MultipartUpload> {
     const request = { Bucket: bucket, Key: key, ContentType: 'application/octet-stream' };
@@ -38,12 +43,12 @@ export class MultipartUpload {
   }
 
   /**
-   * One part after the other.
+   * The next part, beside those that are on their way.
    * @param bytes 5 MiB at least but for the last part; 10,000 parts at most (S3 User Guide, "multipart upload limits")
    * @param sha256 of them, when it is known already: what is signed of the part
    */
   async add(bytes: Uint8Array, sha256?: Buffer): Promise<{ number: number; etag: string }> {
-    const PartNumber = this.etags.length + 1;
+    const PartNumber = ++this.parts;
     const part = { ...this.named, PartNumber, Body: bytes, ContentLength: bytes.length };
     const command = new UploadPartCommand(part);
     if (sha256)
@@ -57,7 +62,7 @@ export class MultipartUpload {
         { step: 'build' },
       );
     const { ETag } = await this.client.send(command);
-    this.etags.push(ETag!);
+    this.etags[PartNumber - 1] = ETag!;
     return { number: PartNumber, etag: ETag! };
   }
 

@@ -8,7 +8,8 @@ import { SealerService } from '../../../src/modules/audit/worker/sealer.service.
 import { DatabaseService } from '../../../src/platform/database/database.service.js';
 import { Client, eventually } from '../../support/client.js';
 import { plantEventsAt } from '../../support/past-events.js';
-import { asSuperuser } from '../../support/tampered-ledger.js';
+import { findFaults, sealKeys } from '../../support/exported.js';
+import { alter, asSuperuser, loseForms } from '../../support/tampered-ledger.js';
 import { createWorld, type World } from '../../support/world.js';
 
 const EXPORTS = '/api/v1/audit/exports';
@@ -77,12 +78,8 @@ const redate = async ({ admin, organization, first, ids }: Ledger) => {
   );
 };
 
-it.each<[string, (ledger: Ledger) => Promise<unknown>, string, number]>([
-  ['names fewer events than it was signed for', shorten, 'ledger_damaged', 3],
-  ['is gone', loseTree, 'ledger_damaged', 3],
-  ['has an event without an action', blank, 'ledger_damaged', 4],
-  ['has an event that was re-dated, with its leaf', redate, 'ledger_damaged', 0],
-])('a ledger of which a tree %s is not exported as if it were whole', async (_, tamper, failure, place) => {
+/** Nine events in three trees, and what a superuser makes of them. */
+async function tampered(tamper: (ledger: Ledger) => Promise<unknown>) {
   const tenant = await world.newTenant();
   const now = Date.now();
   const seal = () => worker.get(SealerService, { strict: false }).seal();
@@ -102,34 +99,96 @@ it.each<[string, (ledger: Ledger) => Promise<unknown>, string, number]>([
     ids.push(...(await plantEventsAt(world.admin, tenant.organizationId, times)));
     await seal();
   }
+  const by = new Client(world.baseUrl, tenant.apiKey);
+  const exported = async (asked: object) => {
+    const { id } = (await by.post(EXPORTS, asked)).body;
+    const { body } = await eventually(
+      () => by.get(`${EXPORTS}/${id}`),
+      (answer) => ['done', 'failed'].includes(answer.body.state),
+    );
+    return body;
+  };
+  const before = await linesOf(await exported({ format: 'ndjson', from: new Date(0).toISOString() }));
   await asSuperuser(world.admin, (admin) =>
     tamper({ admin, organization: tenant.organizationId, first, ids }),
   );
-  const by = new Client(world.baseUrl, tenant.apiKey);
-  const from = new Date(now - 2 * 3_600_000).toISOString();
-  for (const format of ['ndjson', 'csv']) {
-    const asked = await by.post(EXPORTS, { format, from });
-    const { body } = await eventually(
-      () => by.get(`${EXPORTS}/${asked.body.id}`),
-      (answer) => ['done', 'failed'].includes(answer.body.state),
-    );
-    expect(body).toMatchObject({ state: 'failed', failure, first_bad: { seq: first + place } });
-  }
+  return { first, ids, exported, before, from: new Date(now - 2 * 3_600_000).toISOString() };
+}
+
+const textOf = async (url: string) => Buffer.from(await (await fetch(url)).arrayBuffer());
+
+/** Of an export that is done, and proves itself. */
+async function linesOf(told: {
+  state: string;
+  download_url: string;
+  manifest_url: string;
+}): Promise<string[]> {
+  expect(told.state).toBe('done');
+  const [file, manifest] = [await textOf(told.download_url), await textOf(told.manifest_url)];
+  expect(findFaults(file, manifest.toString(), await sealKeys(world)).faults).toEqual([]);
+  return file.toString().split('\n').slice(0, -1);
+}
+
+it.each<[string, (ledger: Ledger) => Promise<unknown>, string, number]>([
+  ['names fewer events than it was signed for', shorten, 'ledger_damaged', 3],
+  ['is gone', loseTree, 'ledger_damaged', 3],
+  ['has an event without an action', blank, 'ledger_damaged', 4],
+  ['has an event that was re-dated, with its leaf', redate, 'ledger_damaged', 0],
+  ['has an event that nobody can write', ({ admin, ids }) => nest(admin, ids[7]!), 'ledger_damaged', 7],
+])('a ledger of which a tree %s is not exported as if it were whole', async (_, tamper, failure, place) => {
+  const { exported, from, first } = await tampered(async (ledger) => {
+    await tamper(ledger);
+    await loseForms(ledger.admin, ledger.organization);
+  });
+  for (const format of ['ndjson', 'csv'])
+    expect(await exported({ format, from })).toMatchObject({
+      state: 'failed',
+      failure,
+      first_bad: { seq: first + place },
+    });
 });
 
-it('an event that nobody can write ends neither the worker nor the ledger', async () => {
-  const tenant = await world.newTenant();
-  const ids = await plantEventsAt(world.admin, tenant.organizationId, [
-    '2026-11-01T00:00:00Z',
-    '2026-11-01T00:00:01Z',
-  ]);
-  await worker.get(SealerService, { strict: false }).seal();
-  await asSuperuser(world.admin, (admin) => nest(admin, ids[1]!));
-  const by = new Client(world.baseUrl, tenant.apiKey);
-  const asked = await by.post(EXPORTS, { format: 'ndjson' });
-  await eventually(
-    async () =>
-      (await world.admin.query('SELECT failure FROM audit_export WHERE id = $1', [asked.body.id])).rows[0],
-    ({ failure }) => failure === 'RangeError',
+it.each<[string, (ledger: Ledger) => Promise<unknown>]>([
+  ['altered', ({ admin, ids }) => alter(admin, ids[4]!, 'action')],
+  [
+    'removed',
+    ({ admin, ids }) => admin.query('DELETE FROM audit_event WHERE id = ANY ($1)', [ids.slice(2, 8)]),
+  ],
+  ['re-dated, with its leaf', redate],
+])('of an event that was %s an export has what was sealed', async (_, tamper) => {
+  const { exported, before, from, ids } = await tampered(tamper);
+  const lines = await linesOf(await exported({ format: 'ndjson', from: new Date(0).toISOString() }));
+  expect(lines.slice(0, before.length)).toEqual(before);
+  const found = await linesOf(await exported({ format: 'ndjson', from }));
+  expect(found.filter((line) => ids.includes((JSON.parse(line) as { id: string }).id))).toEqual(
+    before.filter((line) => ids.includes((JSON.parse(line) as { id: string }).id)),
   );
+});
+
+/** Of the tree in the middle. */
+const changeForms =
+  (change: string) =>
+  ({ admin, organization, first }: Ledger) =>
+    admin.query(`UPDATE audit_forms f SET ${change} WHERE f.organization_id = $1 AND f.first_position = $2`, [
+      organization,
+      first + 3,
+    ]);
+
+it.each<[string, (ledger: Ledger) => Promise<unknown>]>([
+  ['gone', ({ admin, organization }) => loseForms(admin, organization)],
+  ['altered', changeForms('sealed_forms = set_byte(sealed_forms, 40, get_byte(sealed_forms, 40) # 1)')],
+  ['cut off', changeForms('sealed_forms = substr(sealed_forms, 1, 20)')],
+  ['empty', changeForms(`sealed_forms = ''`)],
+  ['moved', changeForms('first_position = first_position + 1')],
+  [
+    "another tree's",
+    changeForms(
+      `sealed_forms = (SELECT o.sealed_forms FROM audit_forms o WHERE o.organization_id = f.organization_id AND o.first_position = f.first_position + 3)`,
+    ),
+  ],
+])('when forms that were kept are %s, an export is made of the rows', async (_, tamper) => {
+  const { exported, before } = await tampered(tamper);
+  const lines = await linesOf(await exported({ format: 'ndjson', from: new Date(0).toISOString() }));
+  expect(lines.slice(0, before.length)).toEqual(before);
+  expect(lines.length).toBeGreaterThanOrEqual(before.length);
 });

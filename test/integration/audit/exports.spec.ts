@@ -11,7 +11,7 @@ import { SealerService } from '../../../src/modules/audit/worker/sealer.service.
 import { parseCsv } from '../../support/csv.js';
 import { Client, eventually } from '../../support/client.js';
 import { findFaults, type Manifest, sealKeys } from '../../support/exported.js';
-import { asSuperuser } from '../../support/tampered-ledger.js';
+import { asSuperuser, loseForms } from '../../support/tampered-ledger.js';
 import { plantEventsAt } from '../../support/past-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
@@ -396,9 +396,10 @@ describe('the ledger', () => {
     await act(by, 5);
     await seal();
     const [, , third] = await ledgerOf(other);
-    await asSuperuser(world.admin, (admin) =>
-      admin.query('DELETE FROM audit_event WHERE id = $1', [third!.id]),
-    );
+    await asSuperuser(world.admin, async (admin) => {
+      await admin.query('DELETE FROM audit_event WHERE id = $1', [third!.id]);
+      await loseForms(admin, other.organizationId);
+    });
     const { id } = (await by.post(EXPORTS, { format: 'csv', filters: { action: 'exams:list' } })).body;
     const { body } = await eventually(
       () => by.get(`${EXPORTS}/${id}`),
@@ -434,9 +435,10 @@ describe('the ledger', () => {
         )
       ).body;
     };
-    await asSuperuser(world.admin, (client) =>
-      client.query('DELETE FROM audit_event WHERE id = $1', [third.id]),
-    );
+    await asSuperuser(world.admin, async (client) => {
+      await client.query('DELETE FROM audit_event WHERE id = $1', [third.id]);
+      await loseForms(client, other.organizationId);
+    });
     await moved('1970-01-01');
     const damaged = { state: 'failed', failure: 'ledger_damaged', first_bad: { seq: third.position } };
     expect(await failed()).toMatchObject(damaged);

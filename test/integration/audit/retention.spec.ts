@@ -263,7 +263,24 @@ describe('a month', () => {
     const asked = (body: object) => client.post('/api/v1/audit/exports', { format: 'ndjson', ...body });
     for (const body of [{}, { to: '2019-05-02T00:00:00Z' }, { from: '2019-05-31T00:00:00Z' }])
       expect(await asked(body)).toMatchObject({ status: 409, body: { code: 'month_retired' } });
-    expect((await asked({ from: MAY.to.toISOString() })).status).toBe(202);
+    const later = await asked({ from: MAY.to.toISOString() });
+    expect(later.status).toBe(202);
+    // Of a tree that has events of both, what is left is in their rows.
+    const { body } = await eventually(
+      () => client.get(`/api/v1/audit/exports/${later.body.id}`),
+      (answer) => ['done', 'failed'].includes(answer.body.state),
+    );
+    expect(body).toMatchObject({ state: 'done', complete: true });
+    expect(body.rows).toBeGreaterThan(0);
+  });
+
+  it('leaves no forms of its events, and those of others', async () => {
+    const { rows } = await world.admin.query(
+      `SELECT count(f.*) FILTER (WHERE t.first_time < $1) AS retired, count(f.*) FILTER (WHERE t.first_time >= $1) > 0 AS others
+       FROM audit_tree t JOIN audit_forms f ON f.organization_id = t.organization_id AND f.first_position = t.first_position`,
+      [MAY.to],
+    );
+    expect(rows).toEqual([{ retired: '0', others: true }]);
   });
 
   it('leaves a table that nobody of the application sees, and nobody changes', async () => {

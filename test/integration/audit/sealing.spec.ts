@@ -147,5 +147,10 @@ describe('sealing', () => {
     const last = (await treesOf(other)).at(-1)!;
     const at = last.event_ids.indexOf(rows[0]!.event_id);
     expect(last.leaves.subarray(32 * at, 32 * at + 32)).toEqual(missingLeaf(rows[0]!.event_id));
+    const kept = await world.admin.query(
+      'SELECT 1 FROM audit_forms WHERE organization_id = $1 AND first_position >= $2',
+      [other.organizationId, last.first_position],
+    );
+    expect(kept.rows).toEqual([]); // an export of it is not whole: it is made of the rows, and says so
   });
 });

@@ -13,15 +13,15 @@ import { type Part, recordPart, recordWritten, restartExport, type ScopedExport 
 import { nextStretch } from './export.scope.js';
 import { FORMATS } from './formats/formats.js';
 import { findStudies } from './formats/studies.rows.js';
-import { LineMemories } from './lines/line-memories.js';
-import { type EventRun, type SealedEvents, sealedEvents, type Stretch } from './lines/sealed-events.rows.js';
-import { OutsideEvents } from './outside-events.js';
+import { type SealedEvents, sealedEvents, type Stretch } from './lines/sealed-events.js';
+import type { EventRun } from './lines/wanted-events.js';
+import { RetiredEvents } from './retired-events.js';
 
 /** What the bucket says of parts that it has lost, or that somebody has written again. */
 const LOST = ['NoSuchUpload', 'InvalidPart'];
 
 /** Batches that are read while one is written: the database is not to wait for the bucket, nor that for the database. */
-const READ_AHEAD = 1;
+const READ_AHEAD = 2;
 
 /** The file of an export, behind the parts of it that are in the bucket. */
 @Injectable()
@@ -59,6 +59,7 @@ export class ExportFile {
       const size = parts.reduce((sum, { bytes }) => sum + bytes, 0);
       await this.bucket.complete(key, upload, size);
     } catch (error) {
+      await file.settled(); // whoever comes next sends parts of these numbers
       if (LOST.includes((error as Error).name)) await this.restart(underWay);
       throw error;
     }
@@ -98,45 +99,40 @@ export class ExportFile {
     await file.end(scope.end);
   }
 
-  /** Whoever goes on to the next run is done with the lines of the one before. */
   private async *events(underWay: ScopedExport): AsyncGenerator<EventRun> {
     const { database, storage } = this;
     const masterKey = this.config.SCANDOCK_MASTER_KEY;
-    const outside = new OutsideEvents({ database, storage, masterKey }, underWay.organizationId);
-    for await (const events of this.batches(underWay)) {
-      await outside.expectSealed(events);
-      yield* events.runs;
+    const retired = new RetiredEvents({ database, storage, masterKey }, underWay.organizationId);
+    for await (const { runs, lost } of this.batches(underWay)) {
+      await retired.expectRetired(lost);
+      yield* runs;
     }
   }
 
   /** While one batch is written, those behind it are read. */
   private async *batches(underWay: ScopedExport): AsyncGenerator<SealedEvents> {
-    const { organizationId, filter } = underWay;
-    const spare = Array.from({ length: READ_AHEAD + 1 }, () => new LineMemories());
-    const coming: { events: Promise<SealedEvents>; memories: LineMemories }[] = [];
+    const { database } = this;
+    const masterKey = this.config.SCANDOCK_MASTER_KEY;
+    const ledger = { database, masterKey, organization: underWay.organizationId };
+    const coming: Promise<SealedEvents>[] = [];
     for await (const stretch of this.stretches(underWay)) {
-      const memories = spare.pop()!;
-      const events = sealedEvents(this.database, organizationId, stretch, filter, memories);
+      const events = sealedEvents(ledger, stretch);
       events.catch(() => undefined); // whoever waits for it is told
-      coming.push({ events, memories });
-      if (coming.length <= READ_AHEAD) continue;
-      const first = coming.shift()!;
-      yield await first.events;
-      first.memories.release();
-      spare.push(first.memories);
+      coming.push(events);
+      if (coming.length > READ_AHEAD) yield await coming.shift()!;
     }
-    for (const { events } of coming) yield await events;
+    for (const events of coming) yield await events;
   }
 
   private async *stretches({
     organizationId,
     scope,
     next,
-    ...interval
+    ...wanted
   }: ScopedExport): AsyncGenerator<Stretch> {
     while (next < scope.end) {
       const stretch = await this.database.withOrganizationSql(organizationId, (tx) =>
-        nextStretch(tx, organizationId, next, scope.end, interval),
+        nextStretch(tx, organizationId, next, scope.end, wanted),
       );
       yield stretch;
       next = stretch.until;

@@ -22,6 +22,10 @@ import {
   listedTreesFrom,
 } from './manifest.rows.js';
 
+/** Leaves that are read at once, at least. */
+const EVENTS_AT_ONCE = 50_000;
+const NO_LEAVES = Buffer.alloc(0);
+
 interface Sources {
   database: DatabaseService;
   masterKey: Uint8Array;
@@ -34,7 +38,7 @@ export async function* manifestLines(
   parts: readonly Part[],
   madeAt: Date,
 ): AsyncGenerator<string> {
-  const { organizationId, scope } = written;
+  const { organizationId, scope, format } = written;
   const complete = Object.keys(written.filter).length === 0;
   const { key, first, bounds } = await database.withOrganizationSql(organizationId, async (tx) => ({
     key: openSealKey(masterKey, (await signingSealKey(tx))!), // what is sealed was sealed with one
@@ -45,7 +49,7 @@ export async function* manifestLines(
     v: 1,
     id: written.exportId,
     organization: organizationId,
-    format: written.format,
+    format,
     from: written.from?.toISOString() ?? null,
     to: written.to?.toISOString() ?? null,
     filters: written.filter,
@@ -58,7 +62,7 @@ export async function* manifestLines(
   yield manifestText(exportLine(statement, signForm(key, exportForm(statement))));
 
   let last: ListedTree | undefined;
-  let listed = true;
+  let lastIsListed = true;
   for (let next = first; ; next = last.first + last.size) {
     const page = await database.withOrganizationSql(organizationId, async (tx) => {
       const trees = await listedTreesFrom(tx, organizationId, scope.seal, next);
@@ -66,14 +70,22 @@ export async function* manifestLines(
       return { trees, ranges: await heldRanges(tx, written, next, end) };
     });
     if (page.trees.length === 0 || (last = page.trees.at(-1)) === undefined) break;
-    for (const { tree, held } of heldByTree(page.trees, page.ranges)) {
-      listed = complete || held.length > 0;
-      if (listed)
-        yield manifestText(treeLine(tree, held, ...(await provenBy(database, written, tree, held))));
+    const listed = [...heldByTree(page.trees, page.ranges)].filter(({ held }) => complete || held.length > 0);
+    for (const some of readTogether(listed)) {
+      const leaves =
+        format === 'ndjson'
+          ? await leavesOf(
+              database,
+              organizationId,
+              some.map(({ tree }) => tree),
+            )
+          : undefined;
+      for (const each of some) yield lineOf(each, leaves?.get(each.tree.first));
     }
+    lastIsListed = listed.at(-1)?.tree === last;
   }
   if (!last) throw new Error('Nothing is sealed of what was exported.');
-  if (!listed) yield manifestText(treeLine(last, [], ...(await provenBy(database, written, last, []))));
+  if (!lastIsListed) yield lineOf({ tree: last, held: [] }, format === 'ndjson' ? NO_LEAVES : undefined);
 
   const { head, newest } = await database.withOrganizationSql(organizationId, async (tx) => ({
     head: await headNumbered(tx, scope.seal),
@@ -85,11 +97,17 @@ export async function* manifestLines(
   yield manifestText(headLine(head, place));
 }
 
-/** Which events of each tree are held, by their indexes in it. @param ranges of positions, ascending and apart */
+/** A tree, and which of its events are held: half-open ranges of indexes in it. */
+interface HeldTree {
+  tree: ListedTree;
+  held: [from: number, to: number][];
+}
+
+/** @param ranges of positions, ascending and apart */
 function* heldByTree(
   trees: readonly ListedTree[],
   ranges: readonly [from: number, to: number][],
-): Generator<{ tree: ListedTree; held: [from: number, to: number][] }> {
+): Generator<HeldTree> {
   let at = 0;
   for (const tree of trees) {
     const end = tree.first + tree.size;
@@ -104,23 +122,31 @@ function* heldByTree(
   }
 }
 
+/** Trees whose leaves are read at once. */
+function* readTogether(trees: readonly HeldTree[]): Generator<HeldTree[]> {
+  let some: HeldTree[] = [];
+  let events = 0;
+  for (const each of trees) {
+    some.push(each);
+    events += each.tree.size;
+    if (events < EVENTS_AT_ONCE) continue;
+    yield some;
+    [some, events] = [[], 0];
+  }
+  if (some.length > 0) yield some;
+}
+
 /**
- * The proof of the tree's root by the events that are held, and their leaves, which name the first that is not as it was. None
- * beside a file whose rows are not the leaves.
+ * With the proof of the tree's root by the events that are held, and their leaves, which name the first that is not as it was.
+ * @param packed leaves of the tree, one behind the other; undefined beside a file whose rows are not the leaves
  */
-async function provenBy(
-  database: DatabaseService,
-  { organizationId, format }: ScopedExport,
-  tree: ListedTree,
-  held: readonly [from: number, to: number][],
-): Promise<[proof?: Uint8Array[], marks?: Uint8Array]> {
-  if (format !== 'ndjson') return [];
-  if (held.length === 0) return [[tree.root]];
-  const packed = await leavesOf(database, organizationId, tree.first);
+function lineOf({ tree, held }: HeldTree, packed: Buffer | undefined): string {
+  if (!packed) return manifestText(treeLine(tree, held));
+  if (held.length === 0) return manifestText(treeLine(tree, held, [tree.root]));
   const [[from, to]] = held as [[number, number]];
   const whole = from === 0 && to === tree.size; // nothing is to be proven then
   const proof = whole ? [] : merkleProof(unpackLeaves(packed), indexesOf(held));
-  return [proof, marksOf(packed, held)];
+  return manifestText(treeLine(tree, held, proof, marksOf(packed, held)));
 }
 
 const indexesOf = (held: readonly [from: number, to: number][]): number[] =>

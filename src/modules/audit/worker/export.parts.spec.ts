@@ -3,20 +3,20 @@ import { describe, expect, it } from '@jest/globals';
 import type { MultipartUpload } from '../../../platform/storage/multipart-upload.js';
 import { ExportParts, type SentPart } from './export.parts.js';
 
-/** A bucket that takes its time, and keeps a copy of what it was given at its end. */
+/** A bucket that takes its time, and longer for every other part: the next is there before it. */
 function slowBucket(fails = Infinity) {
   const parts: Buffer[] = [];
-  let under = 0;
-  let most = 0;
+  let [begun, under, most] = [0, 0, 0];
   const add = async (bytes: Uint8Array) => {
+    const number = ++begun;
     most = Math.max(most, ++under);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, number % 2 ? 15 : 3));
     under--;
-    if (parts.length === fails) throw new Error('SlowDown');
-    parts.push(Buffer.from(bytes));
-    return { number: parts.length, etag: `etag-${parts.length}` };
+    if (number > fails) throw new Error('SlowDown');
+    parts[number - 1] = Buffer.from(bytes); // as it is now
+    return { number, etag: `etag-${number}` };
   };
-  return { parts, most: () => most, upload: { add } as unknown as MultipartUpload };
+  return { parts, begun: () => begun, most: () => most, upload: { add } as unknown as MultipartUpload };
 }
 
 const events = Array.from({ length: 400 }, (_, index) => `${index}: ${'ä€'.repeat(index % 40)}\n`);
@@ -39,13 +39,14 @@ async function written(bucket: ReturnType<typeof slowBucket>, partBytes: number)
 }
 
 describe('the parts of an export', () => {
-  it('are its bytes, in their order, one on its way after the other', async () => {
+  it('are its bytes, and told of in their order, two on their way at once', async () => {
     const bucket = slowBucket();
     const sent = await written(bucket, 1_000);
     expect(Buffer.concat(bucket.parts).toString()).toBe(`head\n${events.join('')}`);
-    expect(bucket.most()).toBe(1);
+    expect(bucket.most()).toBe(2);
     expect(sent.length).toBeGreaterThan(10);
-    for (const [index, { bytes, sha256, etag }] of sent.entries()) {
+    for (const [index, { number, bytes, sha256, etag }] of sent.entries()) {
+      expect(number).toBe(index + 1);
       expect(bytes).toBe(bucket.parts[index]!.length);
       expect(sha256).toEqual(createHash('sha256').update(bucket.parts[index]!).digest());
       expect(etag).toBe(`etag-${index + 1}`);
@@ -66,7 +67,10 @@ describe('the parts of an export', () => {
   it('that the bucket refuses are told, and none after them is sent', async () => {
     const bucket = slowBucket(2);
     await expect(written(bucket, 1_000)).rejects.toThrow('SlowDown');
+    const begun = bucket.begun();
+    expect(begun).toBeLessThanOrEqual(4); // the third, and what was beside it
     await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(bucket.begun()).toBe(begun);
     expect(bucket.parts).toHaveLength(2);
   });
 });

@@ -3,7 +3,7 @@ import type { MultipartUpload } from '../../../platform/storage/multipart-upload
 
 /** Bytes of one part, at least, but for the last: 10,000 parts are 80 GB. */
 export const PART_BYTES = 8 * 1024 * 1024;
-/** Parts that are on their way, or wait for it, while the next is filled. */
+/** Parts that are on their way while the next is filled. */
 const LEAVING = 2;
 /** A part may be this much larger before its memory grows. */
 const MARGIN_BYTES = 1024 * 1024;
@@ -24,8 +24,8 @@ export interface SentPart {
 }
 
 /**
- * Writes texts as the parts of one object, whole texts each. While some are on their way, one after another, the next is
- * filled, in memory that parts before it have left: fresh memory would keep the collector of garbage busy.
+ * Writes texts as the parts of one object, whole texts each. While some are on their way the next is filled, in memory that
+ * parts before it have left: fresh memory would keep the collector of garbage busy.
  */
 export class ExportParts {
   private filling: Buffer = Buffer.alloc(0);
@@ -33,6 +33,7 @@ export class ExportParts {
   private size = 0;
   private rows = 0;
   private held: number[] = [];
+  private upload: Promise<MultipartUpload> | undefined;
   private readonly leaving: { sent: Promise<void>; memory: Buffer }[] = [];
 
   /**
@@ -76,6 +77,11 @@ export class ExportParts {
     await this.leaving.at(-1)?.sent;
   }
 
+  /** Resolves when none is on its way any more, whatever became of it. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.leaving.map(({ sent }) => sent));
+  }
+
   private reserve(length: number): void {
     if (this.size + length <= this.filling.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(this.partBytes, this.size + length) + MARGIN_BYTES);
@@ -101,10 +107,10 @@ export class ExportParts {
     about: Pick<SentPart, 'rows' | 'held' | 'next'>,
     before: Promise<void> | undefined,
   ): Promise<void> {
-    await before;
-    const upload = await this.begin();
     const sha256 = hash('sha256', bytes, 'buffer');
+    const upload = await (this.upload ??= this.begin());
     const { number, etag } = await upload.add(bytes, sha256);
+    await before;
     await this.sent({ ...about, number, etag, bytes: bytes.length, sha256 });
   }
 }

@@ -1,6 +1,7 @@
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import { LedgerDamaged } from './export.errors.js';
-import type { Stretch } from './lines/sealed-events.rows.js';
+import type { Stretch } from './lines/sealed-events.js';
+import type { Wanted } from './lines/wanted-events.js';
 
 /** An event may be sealed this much later than it happened, in milliseconds; what comes later still is not waited for. */
 const SEALED_WITHIN_MS = 10 * 60_000;
@@ -58,7 +59,7 @@ export async function nextStretch(
   organizationId: string,
   next: number,
   end: number,
-  interval: Interval,
+  { from, to, filter }: Omit<Wanted, 'next' | 'until'>,
 ): Promise<Stretch> {
   const trees = await tx.$queryRaw<{ first: bigint; size: number }[]>`
     SELECT t.first_position AS first, t.size FROM audit_tree t
@@ -75,5 +76,5 @@ export async function nextStretch(
     endTree = behind;
   }
   if (endTree <= next) throw new LedgerDamaged(endTree);
-  return { firstTree, endTree, next, until: Math.min(endTree, end), ...interval };
+  return { firstTree, endTree, next, until: Math.min(endTree, end), from, to, filter };
 }

@@ -119,12 +119,16 @@ export class ExportService {
       },
     );
     const sources = { database: this.database, masterKey: this.config.SCANDOCK_MASTER_KEY };
-    for await (const line of manifestLines(sources, written, parts, this.clock.now())) {
-      sha256.update(line);
-      file.add(line);
-      await file.breathe(0);
+    try {
+      for await (const line of manifestLines(sources, written, parts, this.clock.now())) {
+        sha256.update(line);
+        file.add(line);
+        await file.breathe(0);
+      }
+      await file.end(0);
+    } finally {
+      await file.settled();
     }
-    await file.end(0);
     await this.bucket.complete(key, upload, size);
     return sha256.digest();
   }

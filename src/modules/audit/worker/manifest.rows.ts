@@ -8,6 +8,8 @@ import type { ExportScope, Interval } from './export.scope.js';
 
 /** Trees that are read at once, without their events. */
 const MOST_TREES = 1_000;
+/** Of the length of a field. */
+const LENGTH_BYTES = 4;
 
 /** A signed tree, without its leaves. */
 export type ListedTree = TreeEntry & Signed & { entry: Buffer };
@@ -49,18 +51,21 @@ export async function listedTreesFrom(
   return rows.map((row) => ({ ...row, seal: Number(row.seal), first: Number(row.first) }));
 }
 
-/** Leaf hashes of one tree, one behind the other. As bytes: texts of them would take ten times as long. */
+/** Leaf hashes of trees by their first positions, one behind the other. As bytes: texts of them would take ten times as long. */
 export async function leavesOf(
   database: DatabaseService,
   organizationId: string,
-  first: number,
-): Promise<Buffer> {
+  trees: readonly ListedTree[],
+): Promise<Map<number, Buffer>> {
+  const leaves = new Map<number, Buffer>();
+  if (trees.length === 0) return leaves;
   const query = `
-    SELECT leaves FROM audit_tree
-    WHERE organization_id = ${pg.escapeLiteral(organizationId)}::uuid AND first_position = ${first}`;
-  let leaves = Buffer.alloc(0);
+    SELECT first_position, leaves FROM audit_tree
+    WHERE organization_id = ${pg.escapeLiteral(organizationId)}::uuid
+      AND first_position = ANY ('{${trees.map(({ first }) => first).join()}}'::bigint[])`;
   await database.copyFromOrganization(organizationId, query, (row, at) => {
-    leaves = Buffer.from(fieldAt(row, at));
+    const first = fieldAt(row, at);
+    leaves.set(Number(first.readBigInt64BE(0)), Buffer.from(fieldAt(row, at + LENGTH_BYTES + first.length)));
   });
   return leaves;
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { merkleRoot } from '../../../formats/merkle/merkle-tree.js';
+import { leafHash, merkleRoot } from '../../../formats/merkle/merkle-tree.js';
 import { PLATFORM_ORGANIZATION } from '../../../platform/authorization/platform-organization.js';
 import { Clock } from '../../../platform/clock/clock.js';
 import { CONFIG } from '../../../platform/config/config.module.js';
@@ -10,7 +10,6 @@ import { canonicalForm } from '../audit.canonical.js';
 import { eventsNamed } from '../ledger.rows.js';
 import {
   entryForm,
-  eventLeaf,
   hashOf,
   headForm,
   missingLeaf,
@@ -33,6 +32,7 @@ import {
   signingSealKey,
   takeUnsealed,
 } from '../seal.rows.js';
+import { insertForms } from './forms.rows.js';
 import { LedgerRewritten, nextHead } from './next-head.js';
 
 interface Waiting {
@@ -96,10 +96,11 @@ export class SealerService {
       if (events.length === 0) return false;
       const key = await this.signingKey(tx);
       const found = await eventsNamed(tx, organizationId, events);
-      const leaves = events.map(({ id }) => {
+      const forms = events.map(({ id }) => {
         const event = found.get(id);
-        return event ? eventLeaf(canonicalForm(event)) : missingLeaf(id);
+        return event && Buffer.from(canonicalForm(event));
       });
+      const leaves = events.map(({ id }, index) => (forms[index] ? leafHash(forms[index]) : missingLeaf(id)));
       const [{ next, entry: previous, time }, last] = [
         await endOfChain(tx, organizationId),
         await lastSeal(tx),
@@ -115,6 +116,7 @@ export class SealerService {
       };
       const form = entryForm(tree);
       await insertTree(tx, { ...tree, ...signForm(key, form), events, leaves, entry: hashOf(form) });
+      await insertForms(tx, this.config.SCANDOCK_MASTER_KEY, tree, forms);
       return events.length === MAX_TREE;
     });
   }

@@ -1,4 +1,4 @@
-import type { EventRun } from '../lines/sealed-events.rows.js';
+import type { EventRun } from '../lines/wanted-events.js';
 
 /** Finds the StudyInstanceUIDs of studies, by the ids of their rows; of those that are gone, nothing. */
 export type FindStudies = (ids: string[]) => Promise<ReadonlyMap<string, string>>;

@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../../audit.events.js';
 import { recordOf } from '../../canonical.record.js';
 import type { CodingContext } from '../../event.participants.js';
-import type { EventRun } from '../lines/sealed-events.rows.js';
+import type { EventRun } from '../lines/wanted-events.js';
 import { type FormatContext, formsOf } from './export.format.js';
 import { studiesOf } from './studies.rows.js';
 

@@ -1,0 +1,111 @@
+import { leafHash, merkleRoot } from '../../../../formats/merkle/merkle-tree.js';
+import { canonicalForm } from '../../audit.canonical.js';
+import type { AuditRecord } from '../../audit.events.js';
+import { eventsNamed } from '../../ledger.rows.js';
+import { ROW_BYTES, ROW_EVENTS, unpackForms } from '../forms.rows.js';
+import { eventsOfTree, type Ledger, type SealedTree } from './sealed-trees.rows.js';
+
+/** Canonical forms of events that follow each other, with a line end behind each. */
+export interface Lines {
+  /** Position of the first one. */
+  first: number;
+  bytes: Buffer;
+  /** Where each ends, behind its line end. */
+  ends: number[];
+}
+
+/** An event that is not there as it was sealed. */
+export interface LostEvent {
+  position: number;
+  /** As its tree has it, which nobody has signed; undefined when no retired month is a reason for it. */
+  time: Date | undefined;
+}
+
+/** All that there is of a tree, by position. */
+export interface TreeLines {
+  lines: Lines[];
+  lost: LostEvent[];
+}
+
+const LINE_END = 0x0a;
+
+/**
+ * The events of a tree as they were when it was sealed. They are made of the rows of the ledger, and proven by the tree's root,
+ * where their forms were not kept, or are not those that were.
+ */
+export async function linesOf(ledger: Ledger, tree: SealedTree): Promise<TreeLines> {
+  const lines = await keptLines(tree);
+  return lines ? { lines, lost: [] } : linesOfRows(ledger, tree);
+}
+
+async function keptLines({ first, size, kept }: SealedTree): Promise<Lines[] | undefined> {
+  const packed = kept.flatMap((row) => row.packed ?? []);
+  const lines: Lines[] = [];
+  let next = first;
+  for (const [index, bytes] of (await Promise.all(packed.map(unpackForms))).entries()) {
+    if (kept[index]!.first !== next) return undefined;
+    const ends = endsOf(bytes);
+    lines.push({ first: next, bytes, ends });
+    next += ends.length;
+  }
+  return next === first + size ? lines : undefined;
+}
+
+function endsOf(bytes: Buffer): number[] {
+  const ends: number[] = [];
+  for (let at = bytes.indexOf(LINE_END); at >= 0; at = bytes.indexOf(LINE_END, at + 1)) ends.push(at + 1);
+  return ends;
+}
+
+async function linesOfRows({ database, organization }: Ledger, tree: SealedTree): Promise<TreeLines> {
+  const { named, found } = await database.withOrganizationSql(organization, async (tx) => {
+    const said = await eventsOfTree(tx, organization, tree);
+    return { named: said, found: await eventsNamed(tx, organization, said?.events ?? []) };
+  });
+  // By its leaves an event that is gone is told from one that is said to be another: they are those that were sealed.
+  if (!named || !merkleRoot(named.leaves).equals(tree.root))
+    return { lines: [], lost: [{ position: tree.first, time: undefined }] };
+  const all: TreeLines = { lines: [], lost: [] };
+  let [forms, bytes]: [Buffer[], number] = [[], 0];
+  const flush = (behind: number): void => {
+    if (forms.length > 0) all.lines.push(joined(behind - forms.length, forms));
+    [forms, bytes] = [[], 0];
+  };
+  for (const [index, { id, occurredAt }] of named.events.entries()) {
+    const position = tree.first + index;
+    const event = found.get(id);
+    const form = event && formOf(event);
+    if (form && leafHash(form).equals(named.leaves[index]!)) {
+      forms.push(form);
+      bytes += form.length;
+      if (forms.length === ROW_EVENTS || bytes >= ROW_BYTES) flush(position + 1);
+      continue;
+    }
+    flush(position);
+    all.lost.push({ position, time: event ? undefined : occurredAt });
+  }
+  flush(tree.first + tree.size);
+  return all;
+}
+
+/** Undefined of what no event has: only a superuser can have put it into the ledger. */
+function formOf(event: AuditRecord): Buffer | undefined {
+  try {
+    return Buffer.from(canonicalForm(event));
+  } catch {
+    return undefined;
+  }
+}
+
+function joined(first: number, forms: readonly Buffer[]): Lines {
+  const bytes = Buffer.alloc(
+    forms.reduce((sum, { length }) => sum + length + 1, 0),
+    LINE_END,
+  );
+  let at = 0;
+  const ends = forms.map((form) => {
+    at += form.copy(bytes, at) + 1;
+    return at;
+  });
+  return { first, bytes, ends };
+}

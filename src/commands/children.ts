@@ -6,6 +6,15 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const STOP_LIMIT_MS = 35_000;
 
+/**
+ * Of glibc (mallopt(3)), for processes that bodies of objects go through: by itself it gives memory back to the system when there is
+ * little that is free, and asks for it anew for the next chunk. In a virtual machine that can cost as much as all else of receiving it.
+ */
+export const KEEP_MEMORY = {
+  MALLOC_TRIM_THRESHOLD_: String(64 * 1024 * 1024),
+  MALLOC_MMAP_THRESHOLD_: String(32 * 1024 * 1024),
+};
+
 /** The processes a launcher began; they are stopped in the reverse order of their start. */
 export class Children {
   private readonly running: { name: string; child: ChildProcess }[] = [];
@@ -23,7 +32,7 @@ export class Children {
     const log = openSync(logFile, 'a', 0o600);
     // A process group of its own: Ctrl-C reaches the launcher alone, which then stops its children in order.
     const child = fork(MAIN, [name], {
-      env: environment,
+      env: { ...KEEP_MEMORY, ...environment },
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
     });

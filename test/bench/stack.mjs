@@ -7,6 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { QUEUES } from '../../dist/platform/queue/queues.js';
+import { KEEP_MEMORY } from '../../dist/commands/children.js';
 import { prepareDatabase, roleUrl } from '../../dist/commands/migrate.command.js';
 import { asOperator } from '../../dist/operator.js';
 import { SCOPES } from '../../dist/platform/authorization/scopes.js';
@@ -24,7 +25,7 @@ export async function startProduct(kept) {
   const start = (name, environment, { message, execArgv } = {}) =>
     new Promise((resolve, reject) => {
       const child = fork(main, [name], {
-        env: { ...process.env, ...environment },
+        env: { ...KEEP_MEMORY, ...process.env, ...environment },
         execArgv,
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       });

@@ -391,7 +391,7 @@ describe.each([
     'UPDATE audit_tree SET root = root',
     'DELETE FROM audit_tree',
     'TRUNCATE audit_tree',
-    'UPDATE audit_forms SET forms = forms',
+    'UPDATE audit_forms SET sealed_forms = sealed_forms',
     'DELETE FROM audit_forms',
     'TRUNCATE audit_forms',
     'UPDATE audit_seal SET root = root',

@@ -32,6 +32,7 @@ export function unseal(masterKey: Uint8Array, context: string, sealed: Uint8Arra
     'aes-256-gcm',
     deriveKey(masterKey, 'seal'),
     sealed.subarray(0, NONCE_BYTES),
+    { authTagLength: TAG_BYTES }, // or a shorter one would do
   )
     .setAAD(Buffer.from(context))
     .setAuthTag(sealed.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));

@@ -157,6 +157,7 @@ describe('a month', () => {
   it('leaves the ledger with its exports, its record and its event, once', async () => {
     const before = await eventsOfMonth();
     expect(before).toMatchObject({ valid: true, events: 30, retired: 0 });
+    expect((await treesWithForms()).ofMay).toBeGreaterThan(0);
     expect(await retire()).toEqual({ state: 'retired', month: '2019-05', organizations: 2, events: 35 });
     expect(await retire()).toEqual({ state: 'retired', month: '2019-05', organizations: 2, events: 35 });
     expect(await state()).toEqual({ attached: false, retired: 2, told: 2 });
@@ -275,12 +276,8 @@ describe('a month', () => {
   });
 
   it('leaves no forms of its events, and those of others', async () => {
-    const { rows } = await world.admin.query(
-      `SELECT count(f.*) FILTER (WHERE t.first_time < $1) AS retired, count(f.*) FILTER (WHERE t.first_time >= $1) > 0 AS others
-       FROM audit_tree t JOIN audit_forms f ON f.organization_id = t.organization_id AND f.first_position = t.first_position`,
-      [MAY.to],
-    );
-    expect(rows).toEqual([{ retired: '0', others: true }]);
+    expect(await treesWithForms()).toEqual({ ofMay: 0, others: expect.any(Number) });
+    expect((await treesWithForms()).others).toBeGreaterThan(0);
   });
 
   it('leaves a table that nobody of the application sees, and nobody changes', async () => {
@@ -327,6 +324,15 @@ describe('a month', () => {
     expect(rows).toEqual([{ told: 2 }]);
   });
 });
+
+async function treesWithForms(): Promise<{ ofMay: number; others: number }> {
+  const { rows } = await world.admin.query(
+    `SELECT count(*) FILTER (WHERE t.first_time < $1)::int AS "ofMay", count(*) FILTER (WHERE t.first_time >= $1)::int AS others
+     FROM audit_tree t JOIN audit_forms f ON f.organization_id = t.organization_id AND f.first_position = t.first_position`,
+    [MAY.to],
+  );
+  return rows[0];
+}
 
 const exportsOfRetired = () => asOwner(adminUrl, (owner) => new LedgerOwner(owner).keptOf(MAY));
 

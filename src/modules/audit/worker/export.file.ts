@@ -13,6 +13,7 @@ import { type Part, recordPart, recordWritten, restartExport, type ScopedExport 
 import { nextStretch } from './export.scope.js';
 import { FORMATS } from './formats/formats.js';
 import { findStudies } from './formats/studies.rows.js';
+import { formsKey } from './forms.rows.js';
 import { type SealedEvents, sealedEvents, type Stretch } from './lines/sealed-events.js';
 import type { EventRun } from './lines/wanted-events.js';
 import { RetiredEvents } from './retired-events.js';
@@ -112,8 +113,12 @@ export class ExportFile {
   /** While one batch is written, those behind it are read. */
   private async *batches(underWay: ScopedExport): AsyncGenerator<SealedEvents> {
     const { database } = this;
-    const masterKey = this.config.SCANDOCK_MASTER_KEY;
-    const ledger = { database, masterKey, organization: underWay.organizationId };
+    const organization = underWay.organizationId;
+    const ledger = {
+      database,
+      organization,
+      formsKey: formsKey(this.config.SCANDOCK_MASTER_KEY, organization),
+    };
     const coming: Promise<SealedEvents>[] = [];
     for await (const stretch of this.stretches(underWay)) {
       const events = sealedEvents(ledger, stretch);

@@ -1,4 +1,4 @@
-import { merkleProof } from '../../../formats/merkle/merkle-tree.js';
+import { merkleProof, merkleRoot } from '../../../formats/merkle/merkle-tree.js';
 import type { DatabaseService } from '../../../platform/database/database.service.js';
 import {
   exportForm,
@@ -11,6 +11,7 @@ import {
 } from '../export.manifest.js';
 import { newestLeaf, openSealKey, signForm } from '../seal.js';
 import { HASH_BYTES, newestEntries, signingSealKey, unpackLeaves } from '../seal.rows.js';
+import { LedgerDamaged } from './export.errors.js';
 import type { Part, ScopedExport } from './export.rows.js';
 import {
   firstListed,
@@ -40,6 +41,7 @@ export async function* manifestLines(
 ): AsyncGenerator<string> {
   const { organizationId, scope, format } = written;
   const complete = Object.keys(written.filter).length === 0;
+  const proven = format === 'ndjson'; // of other files the rows are not the leaves
   const { key, first, bounds } = await database.withOrganizationSql(organizationId, async (tx) => ({
     key: openSealKey(masterKey, (await signingSealKey(tx))!), // what is sealed was sealed with one
     first: await firstListed(tx, organizationId, scope, written),
@@ -70,22 +72,15 @@ export async function* manifestLines(
       return { trees, ranges: await heldRanges(tx, written, next, end) };
     });
     if (page.trees.length === 0 || (last = page.trees.at(-1)) === undefined) break;
-    const listed = [...heldByTree(page.trees, page.ranges)].filter(({ held }) => complete || held.length > 0);
+    const listed = [...heldByTree(page.trees, page.ranges)].filter((each) => complete || isHeld(each));
     for (const some of readTogether(listed)) {
-      const leaves =
-        format === 'ndjson'
-          ? await leavesOf(
-              database,
-              organizationId,
-              some.map(({ tree }) => tree),
-            )
-          : undefined;
-      for (const each of some) yield lineOf(each, leaves?.get(each.tree.first));
+      const leaves = proven && (await leavesOf(database, organizationId, some.filter(isHeld)));
+      for (const each of some) yield lineOf(each, leaves && (leaves.get(each.tree.first) ?? NO_LEAVES));
     }
     lastIsListed = listed.at(-1)?.tree === last;
   }
   if (!last) throw new Error('Nothing is sealed of what was exported.');
-  if (!lastIsListed) yield lineOf({ tree: last, held: [] }, format === 'ndjson' ? NO_LEAVES : undefined);
+  if (!lastIsListed) yield lineOf({ tree: last, held: [] }, proven && NO_LEAVES);
 
   const { head, newest } = await database.withOrganizationSql(organizationId, async (tx) => ({
     head: await headNumbered(tx, scope.seal),
@@ -122,6 +117,8 @@ function* heldByTree(
   }
 }
 
+const isHeld = ({ held }: HeldTree): boolean => held.length > 0;
+
 /** Trees whose leaves are read at once. */
 function* readTogether(trees: readonly HeldTree[]): Generator<HeldTree[]> {
   let some: HeldTree[] = [];
@@ -138,15 +135,22 @@ function* readTogether(trees: readonly HeldTree[]): Generator<HeldTree[]> {
 
 /**
  * With the proof of the tree's root by the events that are held, and their leaves, which name the first that is not as it was.
- * @param packed leaves of the tree, one behind the other; undefined beside a file whose rows are not the leaves
+ * @param packed leaves of the tree, one behind the other; false for neither
+ * @throws {LedgerDamaged} of leaves that are not those that were signed
  */
-function lineOf({ tree, held }: HeldTree, packed: Buffer | undefined): string {
+function lineOf({ tree, held }: HeldTree, packed: Buffer | false): string {
   if (!packed) return manifestText(treeLine(tree, held));
   if (held.length === 0) return manifestText(treeLine(tree, held, [tree.root]));
+  if (packed.length !== tree.size * HASH_BYTES) throw new LedgerDamaged(tree.first);
   const [[from, to]] = held as [[number, number]];
   const whole = from === 0 && to === tree.size; // nothing is to be proven then
-  const proof = whole ? [] : merkleProof(unpackLeaves(packed), indexesOf(held));
-  return manifestText(treeLine(tree, held, proof, marksOf(packed, held)));
+  return manifestText(treeLine(tree, held, whole ? [] : proofOf(tree, held, packed), marksOf(packed, held)));
+}
+
+function proofOf({ first, root }: ListedTree, held: HeldTree['held'], packed: Buffer): Buffer[] {
+  const leaves = unpackLeaves(packed);
+  if (!merkleRoot(leaves).equals(root)) throw new LedgerDamaged(first);
+  return merkleProof(leaves, indexesOf(held));
 }
 
 const indexesOf = (held: readonly [from: number, to: number][]): number[] =>

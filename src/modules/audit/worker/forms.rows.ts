@@ -1,11 +1,11 @@
 import { promisify } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
-import { seal, unseal } from '../../../platform/crypto/master-key.js';
+import { deriveKey, seal, unseal } from '../../../platform/crypto/master-key.js';
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import type { TreeEntry } from '../seal.js';
 
 /** The tree that forms are of. */
-export type FormsTree = Pick<TreeEntry, 'organization' | 'first' | 'root'>;
+export type FormsTree = Pick<TreeEntry, 'organization' | 'first' | 'size' | 'root'>;
 
 /** Of a row: so many events, or so many bytes of their lines, before the next one begins. */
 export const [ROW_EVENTS, ROW_BYTES] = [1_000, 1024 * 1024];
@@ -20,23 +20,28 @@ const LINE_END = Buffer.from('\n');
 const compress = promisify(brotliCompress);
 const decompress = promisify(brotliDecompress);
 
+/** What the forms of an organization are sealed under: there are too many of them for the one key of all else. */
+export const formsKey = (masterKey: Uint8Array, organization: string): Buffer =>
+  deriveKey(masterKey, `audit-forms/${organization}`);
+
 /**
  * Keeps the canonical forms of a tree's events, which its root is made of: exports need not make them again, nor prove them
  * one by one, since nobody without the master key can put others in their place.
+ * @param key {@link formsKey}
  * @param forms undefined for events that are gone, beside which none is kept
  */
 export async function insertForms(
   tx: SqlTransaction,
-  masterKey: Uint8Array,
+  key: Uint8Array,
   tree: FormsTree,
   forms: readonly (Buffer | undefined)[],
 ): Promise<void> {
+  if (!forms.every((form) => form !== undefined)) return;
   const rows: { first: number; sealed: Uint8Array }[] = [];
   let first = tree.first;
   for (const lines of inRows(forms)) {
-    if (!lines.every((form) => form !== undefined)) return;
     const bytes = Buffer.concat(lines.flatMap((form) => [form, LINE_END]));
-    rows.push({ first, sealed: seal(masterKey, contextOf(tree, first), await pack(bytes)) });
+    rows.push({ first, sealed: seal(key, contextOf(tree, first), await pack(bytes)) });
     first += lines.length;
   }
   await tx.$executeRaw`
@@ -47,23 +52,23 @@ export async function insertForms(
 
 /** What was kept for that tree and that position; undefined when it is something else. Still packed. */
 export function openForms(
-  masterKey: Uint8Array,
+  key: Uint8Array,
   tree: FormsTree,
   first: number,
   sealed: Uint8Array,
 ): Buffer | undefined {
   try {
-    return unseal(masterKey, contextOf(tree, first), sealed);
+    return unseal(key, contextOf(tree, first), sealed);
   } catch {
     return undefined;
   }
 }
 
-function* inRows(forms: readonly (Buffer | undefined)[]): Generator<(Buffer | undefined)[]> {
-  let [row, bytes]: [(Buffer | undefined)[], number] = [[], 0];
+function* inRows(forms: readonly Buffer[]): Generator<Buffer[]> {
+  let [row, bytes]: [Buffer[], number] = [[], 0];
   for (const form of forms) {
     row.push(form);
-    bytes += form?.length ?? 0;
+    bytes += form.length;
     if (row.length < ROW_EVENTS && bytes < ROW_BYTES) continue;
     yield row;
     [row, bytes] = [[], 0];
@@ -80,5 +85,5 @@ async function pack(lines: Buffer): Promise<Buffer> {
 export const unpackForms = (packed: Buffer): Promise<Buffer> =>
   decompress(packed.subarray(LENGTH_BYTES), { chunkSize: packed.readUInt32BE(0) + MARGIN_BYTES });
 
-const contextOf = ({ organization, first, root }: FormsTree, position: number): string =>
-  `audit-forms/${organization}/${first}/${Buffer.from(root).toString('hex')}/${position}`;
+const contextOf = ({ organization, first, size, root }: FormsTree, position: number): string =>
+  `audit-forms/${organization}/${first}/${size}/${Buffer.from(root).toString('hex')}/${position}`;

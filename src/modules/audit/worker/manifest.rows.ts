@@ -55,14 +55,14 @@ export async function listedTreesFrom(
 export async function leavesOf(
   database: DatabaseService,
   organizationId: string,
-  trees: readonly ListedTree[],
+  trees: readonly { tree: ListedTree }[],
 ): Promise<Map<number, Buffer>> {
   const leaves = new Map<number, Buffer>();
   if (trees.length === 0) return leaves;
   const query = `
     SELECT first_position, leaves FROM audit_tree
     WHERE organization_id = ${pg.escapeLiteral(organizationId)}::uuid
-      AND first_position = ANY ('{${trees.map(({ first }) => first).join()}}'::bigint[])`;
+      AND first_position = ANY ('{${trees.map(({ tree }) => tree.first).join()}}'::bigint[])`;
   await database.copyFromOrganization(organizationId, query, (row, at) => {
     const first = fieldAt(row, at);
     leaves.set(Number(first.readBigInt64BE(0)), Buffer.from(fieldAt(row, at + LENGTH_BYTES + first.length)));

@@ -32,7 +32,7 @@ import {
   signingSealKey,
   takeUnsealed,
 } from '../seal.rows.js';
-import { insertForms } from './forms.rows.js';
+import { formsKey, insertForms } from './forms.rows.js';
 import { LedgerRewritten, nextHead } from './next-head.js';
 
 interface Waiting {
@@ -116,7 +116,7 @@ export class SealerService {
       };
       const form = entryForm(tree);
       await insertTree(tx, { ...tree, ...signForm(key, form), events, leaves, entry: hashOf(form) });
-      await insertForms(tx, this.config.SCANDOCK_MASTER_KEY, tree, forms);
+      await insertForms(tx, formsKey(this.config.SCANDOCK_MASTER_KEY, organizationId), tree, forms);
       return events.length === MAX_TREE;
     });
   }

@@ -15,16 +15,24 @@ export interface Stretch extends Wanted {
   endTree: number;
 }
 
-/** Reads sealed events. One that is lost is told, whatever the filter: it may be one that is wanted. */
+/**
+ * Reads sealed events. One that is lost is told, whatever the filter: it may be one that is wanted. It is, too, if it comes before
+ * what is, since all of its tree was there when that was passed over; and so is a tree that was there a moment ago.
+ */
 export async function sealedEvents(ledger: Ledger, stretch: Stretch): Promise<SealedEvents> {
   const wanted = new WantedEvents(stretch);
   const events: SealedEvents = { runs: [], lost: [] };
-  for (const tree of await sealedTrees(ledger, stretch)) {
-    const { lines, lost } = await linesOf(ledger, tree);
+  const trees = await sealedTrees(ledger, stretch);
+  const found = await linesOf(ledger, trees);
+  let next = stretch.firstTree;
+  for (const { first, size } of trees) {
+    if (first !== next) break;
+    next += size;
+    const { lines, lost } = found.get(first)!;
     for (const some of lines) events.runs.push(...wanted.runsOf(some));
     for (const { position, time } of lost)
-      if (position >= stretch.next && position < stretch.until)
-        events.lost.push({ position, time: time && !wanted.isWithin(time) ? time : undefined });
+      events.lost.push({ position, time: time && !wanted.isWithin(time) ? time : undefined });
   }
+  if (next !== stretch.endTree) events.lost.push({ position: next, time: undefined });
   return events;
 }

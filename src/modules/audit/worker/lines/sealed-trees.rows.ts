@@ -6,11 +6,12 @@ import type { EventName } from '../../ledger.rows.js';
 import { openForms } from '../forms.rows.js';
 import { HASH_BYTES, unpackLeaves } from '../../seal.rows.js';
 
-/** The ledger of one organization, and what opens the forms that are kept of it. */
+/** The ledger of one organization. */
 export interface Ledger {
   database: DatabaseService;
-  masterKey: Uint8Array;
   organization: string;
+  /** Opens the forms that are kept of it. */
+  formsKey: Uint8Array;
 }
 
 /** A tree as it is signed, and what is kept of its forms. */
@@ -28,7 +29,7 @@ const WORD = 4;
 
 /** The trees of an organization from one position up to another. As bytes: texts of forms would be twice as long. */
 export async function sealedTrees(
-  { database, masterKey, organization }: Ledger,
+  { database, formsKey, organization }: Ledger,
   { firstTree, endTree }: { firstTree: number; endTree: number },
 ): Promise<SealedTree[]> {
   const within = (position: string): string => `${position} >= ${firstTree} AND ${position} < ${endTree}`;
@@ -52,26 +53,36 @@ export async function sealedTrees(
     const [keptAt, sealed] = [field(), field()];
     if (keptAt.length === 0) return;
     const position = Number(keptAt.readBigInt64BE(0));
-    const packed = openForms(masterKey, { organization, first, root }, position, sealed);
+    const packed = openForms(formsKey, { organization, first, size, root }, position, sealed);
     trees.at(-1)!.kept.push({ first: position, packed });
   });
   return trees;
 }
 
-/** What a tree says of its events. Only their leaves are proven, by its root. */
-export async function eventsOfTree(
+/** What a tree says of its events. */
+export interface NamedEvents {
+  events: EventName[];
+  leaves: Buffer[];
+}
+
+/** What trees say of their events, by the trees' first positions; of one that does not fit its size, nothing. */
+export async function eventsOfTrees(
   tx: SqlTransaction,
   organizationId: string,
-  { first, size }: Pick<SealedTree, 'first' | 'size'>,
-): Promise<{ events: EventName[]; leaves: Buffer[] } | undefined> {
-  const [row] = await tx.$queryRaw<{ ids: string[] | null; times: Date[] | null; leaves: Buffer }[]>`
-    SELECT event_ids::text[] AS ids, event_times AS times, leaves FROM audit_tree
-    WHERE organization_id = ${organizationId}::uuid AND first_position = ${first}::bigint`;
-  const [ids, times] = [row?.ids ?? [], row?.times ?? []];
-  if (ids.length !== size || times.length !== size || row?.leaves.length !== size * HASH_BYTES)
-    return undefined;
-  return {
-    events: ids.map((id, index) => ({ id, occurredAt: times[index]! })),
-    leaves: unpackLeaves(row.leaves),
-  };
+  trees: readonly Pick<SealedTree, 'first' | 'size'>[],
+): Promise<Map<number, NamedEvents>> {
+  const rows = await tx.$queryRaw<
+    { first: bigint; ids: string[] | null; times: Date[] | null; leaves: Buffer }[]
+  >`
+    SELECT first_position AS first, event_ids::text[] AS ids, event_times AS times, leaves FROM audit_tree
+    WHERE organization_id = ${organizationId}::uuid AND first_position = ANY (${trees.map(({ first }) => first)}::bigint[])`;
+  const sizes = new Map(trees.map(({ first, size }) => [first, size]));
+  const named = new Map<number, NamedEvents>();
+  for (const { first, ids, times, leaves } of rows) {
+    const size = sizes.get(Number(first))!;
+    if (ids?.length !== size || times?.length !== size || leaves.length !== size * HASH_BYTES) continue;
+    const events = ids.map((id, index) => ({ id, occurredAt: times[index]! }));
+    named.set(Number(first), { events, leaves: unpackLeaves(leaves) });
+  }
+  return named;
 }

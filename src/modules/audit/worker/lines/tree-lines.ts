@@ -3,7 +3,7 @@ import { canonicalForm } from '../../audit.canonical.js';
 import type { AuditRecord } from '../../audit.events.js';
 import { eventsNamed } from '../../ledger.rows.js';
 import { ROW_BYTES, ROW_EVENTS, unpackForms } from '../forms.rows.js';
-import { eventsOfTree, type Ledger, type SealedTree } from './sealed-trees.rows.js';
+import { eventsOfTrees, type Ledger, type NamedEvents, type SealedTree } from './sealed-trees.rows.js';
 
 /** Canonical forms of events that follow each other, with a line end behind each. */
 export interface Lines {
@@ -14,7 +14,7 @@ export interface Lines {
   ends: number[];
 }
 
-/** An event that is not there as it was sealed. */
+/** An event that is not there as it was sealed; the first of a tree that is not as it was signed. */
 export interface LostEvent {
   position: number;
   /** As its tree has it, which nobody has signed; undefined when no retired month is a reason for it. */
@@ -30,16 +30,25 @@ export interface TreeLines {
 const LINE_END = 0x0a;
 
 /**
- * The events of a tree as they were when it was sealed. They are made of the rows of the ledger, and proven by the tree's root,
- * where their forms were not kept, or are not those that were.
+ * The events of trees as they were when these were sealed, by the trees' first positions. They are made of the rows of the ledger, and
+ * proven by the tree's root, where their forms were not kept, or are not those that were.
  */
-export async function linesOf(ledger: Ledger, tree: SealedTree): Promise<TreeLines> {
-  const lines = await keptLines(tree);
-  return lines ? { lines, lost: [] } : linesOfRows(ledger, tree);
+export async function linesOf(ledger: Ledger, trees: readonly SealedTree[]): Promise<Map<number, TreeLines>> {
+  const found = new Map<number, TreeLines>();
+  const bare: SealedTree[] = [];
+  const kept = await Promise.all(trees.map(keptLines));
+  for (const [index, tree] of trees.entries()) {
+    const lines = kept[index];
+    if (lines) found.set(tree.first, { lines, lost: [] });
+    else bare.push(tree);
+  }
+  if (bare.length > 0) for (const [first, made] of await linesOfRows(ledger, bare)) found.set(first, made);
+  return found;
 }
 
 async function keptLines({ first, size, kept }: SealedTree): Promise<Lines[] | undefined> {
   const packed = kept.flatMap((row) => row.packed ?? []);
+  if (packed.length < kept.length) return undefined;
   const lines: Lines[] = [];
   let next = first;
   for (const [index, bytes] of (await Promise.all(packed.map(unpackForms))).entries()) {
@@ -57,11 +66,23 @@ function endsOf(bytes: Buffer): number[] {
   return ends;
 }
 
-async function linesOfRows({ database, organization }: Ledger, tree: SealedTree): Promise<TreeLines> {
+async function linesOfRows(
+  { database, organization }: Ledger,
+  trees: readonly SealedTree[],
+): Promise<Map<number, TreeLines>> {
   const { named, found } = await database.withOrganizationSql(organization, async (tx) => {
-    const said = await eventsOfTree(tx, organization, tree);
-    return { named: said, found: await eventsNamed(tx, organization, said?.events ?? []) };
+    const said = await eventsOfTrees(tx, organization, trees);
+    const names = [...said.values()].flatMap(({ events }) => events);
+    return { named: said, found: await eventsNamed(tx, organization, names) };
   });
+  return new Map(trees.map((tree) => [tree.first, linesFound(tree, named.get(tree.first), found)]));
+}
+
+function linesFound(
+  tree: SealedTree,
+  named: NamedEvents | undefined,
+  found: ReadonlyMap<string, AuditRecord>,
+): TreeLines {
   // By its leaves an event that is gone is told from one that is said to be another: they are those that were sealed.
   if (!named || !merkleRoot(named.leaves).equals(tree.root))
     return { lines: [], lost: [{ position: tree.first, time: undefined }] };

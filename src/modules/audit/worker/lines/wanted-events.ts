@@ -20,7 +20,7 @@ export interface Wanted {
   filter: EventFilter;
 }
 
-/** The last member but one of a form. Within a text it would have other quotes, and details come before it. */
+/** A member of a form, behind which are two that are texts at most: in those it would have other quotes. Details come before it. */
 const TIME = Buffer.from(',"time":"');
 
 /** Tells the events that are wanted, by what is sealed of them. */

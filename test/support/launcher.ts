@@ -57,9 +57,16 @@ export function isAlive(pid: number): boolean {
 }
 
 function descendants(pid: number): number[] {
-  const children = readFileSync(
-    path.join('/proc', String(pid), 'task', String(pid), 'children'),
-    'utf8',
-  ).split(' ');
-  return [pid, ...children.filter(Boolean).flatMap((child) => descendants(Number(child)))];
+  return [pid, ...childrenOf(pid).flatMap((child) => descendants(Number(child)))];
+}
+
+/** One that ends while it is looked at, as a server process of Postgres may, has none. */
+function childrenOf(pid: number): string[] {
+  try {
+    const list = readFileSync(path.join('/proc', String(pid), 'task', String(pid), 'children'), 'utf8');
+    return list.split(' ').filter(Boolean);
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code!)) return [];
+    throw error;
+  }
 }

@@ -1,5 +1,19 @@
 import fc from 'fast-check';
 import type { AuditRecord, DetailValue } from './audit.events.js';
+import type { EventFilter } from './event.filter.js';
+
+/** What a filter's members are about: by another hand than `whereEvent`. */
+export const FIELDS = {
+  actor_kind: 'actorKind',
+  actor_id: 'actorId',
+  action: 'action',
+  outcome: 'outcome',
+  resource_type: 'resourceType',
+  resource_id: 'resourceId',
+  patient: 'patientRef',
+  study: 'studyRef',
+  request_id: 'requestId',
+} as const satisfies Record<keyof EventFilter, keyof AuditRecord>;
 
 export const record = (changes: Partial<AuditRecord> = {}): AuditRecord => ({
   id: '0197c0de-0000-7000-8000-000000000001',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
 import fc from 'fast-check';
+import { FIELDS } from '../../../src/modules/audit/audit-record.fixture.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
 import { SCOPES, type Scope } from '../../../src/platform/authorization/scopes.js';
 import { newId } from '../../../src/platform/database/id.js';
@@ -50,18 +51,8 @@ async function search(query: Record<string, string>, between?: () => Promise<unk
   }
 }
 
-/** Parameter by column. */
-const COLUMNS: Record<string, keyof Planted> = {
-  actor_kind: 'actorKind',
-  actor_id: 'actorId',
-  action: 'action',
-  outcome: 'outcome',
-  resource_type: 'resourceType',
-  resource_id: 'resourceId',
-  patient: 'patientRef',
-  study: 'studyRef',
-  request_id: 'requestId',
-};
+/** Columns by parameter. */
+const COLUMNS: Record<string, keyof Planted> = FIELDS;
 
 /** What has to be found, in its order. */
 function model(events: Planted[], { from, to, limit: _, ...filter }: Record<string, string>): string[] {

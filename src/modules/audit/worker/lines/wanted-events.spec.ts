@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { canonicalForm } from '../../audit.canonical.js';
 import type { AuditRecord } from '../../audit.events.js';
-import { anyRecord } from '../../audit-record.fixture.js';
+import { anyRecord, FIELDS } from '../../audit-record.fixture.js';
 import type { EventFilter } from '../../event.filter.js';
 import type { Lines } from './tree-lines.js';
 import { type EventRun, WantedEvents } from './wanted-events.js';
@@ -24,17 +24,6 @@ const eventsIn = (runs: readonly EventRun[]): [number, string][] =>
     return forms.map((form, index): [number, string] => [first + index, form]);
   });
 
-const FIELDS = {
-  actor_kind: 'actorKind',
-  actor_id: 'actorId',
-  action: 'action',
-  outcome: 'outcome',
-  resource_type: 'resourceType',
-  resource_id: 'resourceId',
-  patient: 'patientRef',
-  study: 'studyRef',
-  request_id: 'requestId',
-} as const satisfies Record<keyof EventFilter, keyof AuditRecord>;
 const MEMBERS = Object.keys(FIELDS) as (keyof EventFilter)[];
 
 /** What some of the events have, or nobody. */

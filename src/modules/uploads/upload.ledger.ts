@@ -125,7 +125,10 @@ export async function recordArchive(
   return noted > 0;
 }
 
-/** Notes that a copy is still being read, so that its age says nothing. False when it was given up. */
+/**
+ * Notes that a copy is still being read, so that its age says nothing: two reads that say so at once never make it older.
+ * False when it was given up.
+ */
 export async function renewCopy(
   tx: SqlTransaction,
   organizationId: string,
@@ -133,7 +136,7 @@ export async function renewCopy(
   now: Date,
 ): Promise<boolean> {
   const renewed = await tx.$executeRaw`
-    UPDATE object_copy SET created_at = ${now}::timestamptz
+    UPDATE object_copy SET created_at = greatest(created_at, ${now}::timestamptz)
     WHERE organization_id = ${organizationId}::uuid AND upload_id = ${uploadId}::uuid AND attempt = ${attempt}::int
       AND abandoned_at IS NULL`;
   return renewed > 0;

@@ -124,10 +124,14 @@ export class PurgeService {
     return kept;
   }
 
-  /** Given up in the ledger first, so that a stalled worker can no longer win with a copy that is about to vanish. */
+  /**
+   * Given up in the ledger first, so that a stalled worker can no longer win with a copy that is about to vanish; not
+   * when it was renewed since it was found.
+   */
   private async removeAbandonedCopies(): Promise<void> {
+    const before = this.ago(COPY_LIFETIME_MS);
     const rows = await this.database.outside.$queryRaw<Copy[]>`
-      SELECT * FROM reconcile_copies(${this.ago(COPY_LIFETIME_MS)}::timestamptz, ${BATCH}::int)`;
+      SELECT * FROM reconcile_copies(${before}::timestamptz, ${BATCH}::int)`;
     for (const [organizationId, copies] of byOrganization(rows)) {
       const wanted = {
         ids: copies.map(({ upload_id }) => upload_id),
@@ -140,6 +144,7 @@ export class PurgeService {
         UPDATE object_copy c SET abandoned_at = coalesce(c.abandoned_at, ${now}::timestamptz), created_at = ${now}::timestamptz
         FROM unnest(${wanted.ids}::uuid[], ${wanted.attempts}::int[]) AS w(id, attempt)
         WHERE c.organization_id = ${organizationId}::uuid AND c.upload_id = w.id AND c.attempt = w.attempt
+          AND c.created_at < ${before}::timestamptz
         RETURNING c.organization_id, c.upload_id, c.attempt, c.key, c.prefix, c.abandoned_at < ${now}::timestamptz AS again`,
       );
       const kept = await this.delete(abandoned.map(({ key }) => key));

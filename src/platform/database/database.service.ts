@@ -4,7 +4,6 @@ import { Pool } from 'pg';
 import { Prisma, PrismaClient } from '../../generated/prisma/client.js';
 import { CONFIG } from '../config/config.module.js';
 import type { ConfigValues } from '../config/config.schema.js';
-import { copyOut, type RowReader } from './copy-out.js';
 import { runSqlTransaction, type SqlTransaction, sqlTypes } from './sql-transaction.js';
 import { SteadyClient } from './steady-client.js';
 
@@ -83,14 +82,6 @@ export class DatabaseService implements OnApplicationShutdown {
   /** The same seam for the statements every object passes through: raw SQL on `pg`, without Prisma's cost. */
   withOrganizationSql<T>(organizationId: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return retried(() => runSqlTransaction(this.pool, organizationId, work));
-  }
-
-  /**
-   * The rows of a query for very many of them, as bytes: see {@link copyOut}. What `row` is given is another's as soon as it
-   * returns. Not tried again. @throws what `row` throws, once the query has ended
-   */
-  copyFromOrganization(organizationId: string, query: string, row: RowReader): Promise<void> {
-    return runSqlTransaction(this.pool, organizationId, (_, client) => copyOut(client, query, row));
   }
 
   /**

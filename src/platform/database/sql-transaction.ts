@@ -28,7 +28,7 @@ export const sqlTypes: { getTypeParser: typeof types.getTypeParser } = {
 export async function runSqlTransaction<T>(
   pool: Pool,
   organizationId: string,
-  work: (tx: SqlTransaction, client: PoolClient) => Promise<T>,
+  work: (tx: SqlTransaction) => Promise<T>,
 ): Promise<T> {
   if (!isUuid(organizationId)) throw new TypeError('An organization id is a UUID.');
   const client = await pool.connect();
@@ -36,7 +36,7 @@ export async function runSqlTransaction<T>(
   try {
     // One round trip; the id is checked above, since the simple protocol takes no parameters.
     await client.query(`BEGIN; SELECT set_config('app.organization_id', '${organizationId}', true)`);
-    const result = await work(onClient(client), client);
+    const result = await work(onClient(client));
     const { command } = await client.query('COMMIT');
     if (command !== 'COMMIT') throw new Error('The transaction was rolled back.'); // COMMIT of a failed one "succeeds"
     return result;

@@ -74,7 +74,11 @@ export async function* manifestLines(
     if (page.trees.length === 0 || (last = page.trees.at(-1)) === undefined) break;
     const listed = [...heldByTree(page.trees, page.ranges)].filter((each) => complete || isHeld(each));
     for (const some of readTogether(listed)) {
-      const leaves = proven && (await leavesOf(database, organizationId, some.filter(isHeld)));
+      const leaves =
+        proven &&
+        (await database.withOrganizationSql(organizationId, (tx) =>
+          leavesOf(tx, organizationId, some.filter(isHeld)),
+        ));
       for (const each of some) yield lineOf(each, leaves && (leaves.get(each.tree.first) ?? NO_LEAVES));
     }
     lastIsListed = listed.at(-1)?.tree === last;

@@ -1,5 +1,3 @@
-import pg from 'pg';
-import { fieldAt } from '../../../../platform/database/copy-out.js';
 import type { DatabaseService } from '../../../../platform/database/database.service.js';
 import type { SqlTransaction } from '../../../../platform/database/sql-transaction.js';
 import type { EventName } from '../../ledger.rows.js';
@@ -24,38 +22,34 @@ export interface SealedTree {
   kept: { first: number; packed: Buffer | undefined }[];
 }
 
-/** Of the length of a field. */
-const WORD = 4;
-
-/** The trees of an organization from one position up to another. As bytes: texts of forms would be twice as long. */
+/** The trees of an organization from one position up to another. */
 export async function sealedTrees(
   { database, formsKey, organization }: Ledger,
   { firstTree, endTree }: { firstTree: number; endTree: number },
 ): Promise<SealedTree[]> {
-  const within = (position: string): string => `${position} >= ${firstTree} AND ${position} < ${endTree}`;
-  const query = `
-    SELECT t.first_position, t.size, t.root, f.first_position, f.sealed_forms
+  const rows = await database.withOrganizationSql(
+    organization,
+    (tx) => tx.$queryRaw<
+      { first: bigint; size: number; root: Buffer; position: bigint | null; forms: Buffer | null }[]
+    >`
+    SELECT t.first_position AS first, t.size, t.root, f.first_position AS position, f.sealed_forms AS forms
     FROM audit_tree t LEFT JOIN audit_forms f
       ON f.organization_id = t.organization_id AND f.first_position >= t.first_position
-        AND f.first_position < t.first_position + t.size AND ${within('f.first_position')}
-    WHERE t.organization_id = ${pg.escapeLiteral(organization)}::uuid AND ${within('t.first_position')}
-    ORDER BY t.first_position, f.first_position`;
+        AND f.first_position < t.first_position + t.size
+        AND f.first_position >= ${firstTree}::bigint AND f.first_position < ${endTree}::bigint
+    WHERE t.organization_id = ${organization}::uuid
+      AND t.first_position >= ${firstTree}::bigint AND t.first_position < ${endTree}::bigint
+    ORDER BY t.first_position, f.first_position`,
+  );
   const trees: SealedTree[] = [];
-  await database.copyFromOrganization(organization, query, (row, at) => {
-    let from = at;
-    const field = (): Buffer => {
-      const bytes = fieldAt(row, from);
-      from += WORD + bytes.length;
-      return bytes;
-    };
-    const [first, size, root] = [Number(field().readBigInt64BE(0)), field().readInt32BE(0), field()];
-    if (trees.at(-1)?.first !== first) trees.push({ first, size, root: Buffer.from(root), kept: [] });
-    const [keptAt, sealed] = [field(), field()];
-    if (keptAt.length === 0) return;
-    const position = Number(keptAt.readBigInt64BE(0));
-    const packed = openForms(formsKey, { organization, first, size, root }, position, sealed);
+  for (const { size, root, forms, ...at } of rows) {
+    const first = Number(at.first);
+    if (trees.at(-1)?.first !== first) trees.push({ first, size, root, kept: [] });
+    if (forms === null) continue;
+    const position = Number(at.position);
+    const packed = openForms(formsKey, { organization, first, size, root }, position, forms);
     trees.at(-1)!.kept.push({ first: position, packed });
-  });
+  }
   return trees;
 }
 

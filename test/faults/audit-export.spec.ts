@@ -6,6 +6,7 @@ import type { WriteExportPayload } from '../../src/modules/audit/exports.jobs.js
 import { ExportFile } from '../../src/modules/audit/worker/export.file.js';
 import { ExportService } from '../../src/modules/audit/worker/export.service.js';
 import { SealerService } from '../../src/modules/audit/worker/sealer.service.js';
+import { MultipartUpload } from '../../src/platform/storage/multipart-upload.js';
 import { StorageService } from '../../src/platform/storage/storage.service.js';
 import { eventually } from '../support/client.js';
 import { findFaults, sealKeys } from '../support/exported.js';
@@ -187,5 +188,14 @@ it('fails by a code when nothing helps, and leaves no part', async () => {
   for (let attempt = 0; attempt < 30 && (await rowOf(job)).state !== 'failed'; attempt++)
     await service.write(job).catch((error: unknown) => service.giveUp(job, error));
   expect(await rowOf(job)).toMatchObject({ state: 'failed', failure: 'AccessDenied', attempts: 21 });
+  expect(await partsLeft(job)).toBe(0);
+});
+
+it('fails at once when it is larger than a bucket takes in parts, and leaves none', async () => {
+  jest.replaceProperty(MultipartUpload, 'MOST_PARTS', 2);
+  const job = await newExport();
+  await service.write(job);
+  jest.restoreAllMocks();
+  expect(await rowOf(job)).toMatchObject({ state: 'failed', failure: 'too_large', attempts: 1 });
   expect(await partsLeft(job)).toBe(0);
 });

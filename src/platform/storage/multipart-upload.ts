@@ -12,8 +12,15 @@ export interface MultipartId {
   id: string;
 }
 
+/** The object is larger than an upload in parts of this size can make it. */
+export class TooManyParts extends Error {
+  override name = 'TooManyParts';
+}
+
 /** An object of unknown size, written part by part. Nothing of it is seen under its key before it is complete. */
 export class MultipartUpload {
+  /** S3 User Guide, "multipart upload limits". */
+  static readonly MOST_PARTS: number = 10_000;
   /** Parts that are there or on their way. */
   private parts: number;
 
@@ -44,10 +51,12 @@ export class MultipartUpload {
 
   /**
    * The next part, beside those that are on their way.
-   * @param bytes 5 MiB at least but for the last part; 10,000 parts at most (S3 User Guide, "multipart upload limits")
+   * @param bytes 5 MiB at least but for the last part
    * @param sha256 of them, when it is known already: what is signed of the part
+   * @throws TooManyParts before anything is sent
    */
   async add(bytes: Uint8Array, sha256?: Buffer): Promise<{ number: number; etag: string }> {
+    if (this.parts === MultipartUpload.MOST_PARTS) throw new TooManyParts();
     const PartNumber = ++this.parts;
     const part = { ...this.named, PartNumber, Body: bytes, ContentLength: bytes.length };
     const command = new UploadPartCommand(part);

@@ -5,7 +5,7 @@ import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
-import type { MultipartUpload } from '../../../platform/storage/multipart-upload.js';
+import { type MultipartUpload, TooManyParts } from '../../../platform/storage/multipart-upload.js';
 import { StorageService } from '../../../platform/storage/storage.service.js';
 import { WORKER } from '../audit.actors.js';
 import type { AuditEntry } from '../audit.events.js';
@@ -69,6 +69,7 @@ export class ExportService {
       });
     } catch (error) {
       if (error instanceof LedgerDamaged) return this.fail(claimed, 'ledger_damaged', error.position);
+      if (error instanceof TooManyParts) return this.fail(claimed, 'too_large'); // every other try would be as well
       if (!(error instanceof Superseded)) throw error;
     }
   }

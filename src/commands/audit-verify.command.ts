@@ -92,13 +92,17 @@ function describe(report: ExportReport): string {
     lines.push(
       `export ${said.id} of organization ${said.organization}, ${said.format}`,
       said.complete
-        ? `${report.valid ? '' : 'said to be '}complete: all events from ${from} to ${to}`
+        ? `${report.as_sealed ? '' : 'said to be '}complete: all events from ${from} to ${to}`
         : `filtered by ${JSON.stringify(said.filters)}: events from ${from} to ${to}; others may be left out`,
     );
   }
   lines.push(`events: ${report.events}${positions(said)}`, `seals: ${report.seals}`);
+  if (report.missing > 0)
+    lines.push(
+      `gone before they were sealed: ${report.missing}${report.as_sealed ? '; all else is as it was sealed' : ''}`,
+    );
   if (report.through !== undefined) lines.push(`sealed through: ${report.through}`);
-  if (report.valid) lines.push(...unproven(report));
+  if (report.as_sealed) lines.push(...unproven(report));
   return `${lines.join('\n')}\n`;
 }
 
@@ -107,7 +111,7 @@ const NAMES: Record<string, string> = { seq: 'position', manifest_line: 'line of
 const positions = (said: ExportReport['export']): string =>
   said && said.first !== null ? ` (positions ${said.first} to ${said.last})` : '';
 
-/** What the word VALID does not say. */
+/** What is not said by that all is as it was sealed. */
 function unproven({ export: said, left_out: leftOut, through }: ExportReport): string[] {
   const lines = ['not proved:'];
   if (said!.format !== 'ndjson')

@@ -34,7 +34,7 @@ export const SYSTEM_ACTIONS: Record<string, Doer> = {
 export const SEEN_ELSEWHERE: Record<string, string> = {
   'audit:create-export': 'integration/audit/exports.spec.ts',
   'audit:dropped': 'integration/audit/retention.spec.ts',
-  'audit:missing-event': 'integration/audit/forwarding.spec.ts',
+  'audit:missing-event': 'integration/audit/missing-events.spec.ts',
   'audit:retired': 'integration/audit/retention.spec.ts',
   'results:download': 'integration/reports/disclosure-report.spec.ts',
   'seal-keys:rotate': 'integration/audit/anchors.spec.ts',
@@ -53,7 +53,7 @@ export const DOERS: Record<string, string[] | string> = {
   InvitationHandler: ['users:deliver-invitation'],
   Partitions: 'makes room for events to come, and changes none',
   ResultDelivery: ['uploads:register'],
-  Sealing: 'its seals are a ledger of their own',
+  Sealing: 'its seals are a ledger of their own; an event that it finds missing is told in that one’s place',
   UnfinishedDeletions: 'queues the work of DeletionProcessor',
   UnfinishedExports: 'queues the work of ExportProcessor',
   UnfinishedFiles: ['files:discard'],

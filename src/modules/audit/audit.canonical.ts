@@ -18,6 +18,15 @@ export const canonicalForm = (event: AuditRecord): string =>
   `,"scopes":${stringify(event.scopes)},"study":${stringify(event.studyRef)}` +
   `,"time":${stringify(event.occurredAt.toISOString())},"trace":${stringify(event.traceId)},"v":1}`;
 
+/** The same; undefined of what no event has (a detail nested without end): only a superuser can have put it into the ledger. */
+export function writableForm(event: AuditRecord): Buffer | undefined {
+  try {
+    return Buffer.from(canonicalForm(event));
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * A value as RFC 8785 writes it. A number that no double holds, which only a superuser can have put into the ledger, becomes
  * one that is in no other form.

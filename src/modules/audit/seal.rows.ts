@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import type { EventName } from './ledger.rows.js';
+import { missingEvent } from './missing-event.js';
 import {
   isOurs,
   type NewestEntry,
@@ -37,6 +38,31 @@ export const takeUnsealed = (
         ORDER BY u.occurred_at, u.event_id LIMIT ${atMost}::int))
       RETURNING event_id AS id, occurred_at AS "occurredAt")
     SELECT * FROM taken ORDER BY "occurredAt", id`;
+
+/**
+ * Puts what stands for events that are missing into the ledger, unless something else has their names. It is sealed in their
+ * place, and waits for no seal of its own.
+ */
+export async function insertMissing(
+  tx: SqlTransaction,
+  organizationId: string,
+  missing: readonly EventName[],
+): Promise<void> {
+  if (missing.length === 0) return;
+  const [ids, times] = [missing.map(({ id }) => id), missing.map(({ occurredAt }) => occurredAt)];
+  const { actorKind, actorId, action, outcome, resourceType } = missingEvent(organizationId, missing[0]!);
+  await tx.$executeRaw`
+    INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, action, outcome, resource_type, resource_id,
+                             scopes, detail)
+    SELECT gone.id, gone.occurred_at, ${organizationId}::uuid, ${actorKind}::text, ${actorId}::text, ${action}::text,
+           ${outcome}::text, ${resourceType}::text, gone.id::text, '{}', '{}'
+    FROM unnest(${ids}::uuid[], ${times}::timestamptz[]) AS gone(id, occurred_at)
+    ON CONFLICT DO NOTHING`;
+  await tx.$executeRaw`
+    DELETE FROM audit_unsealed u
+    USING unnest(${ids}::uuid[], ${times}::timestamptz[]) AS gone(id, occurred_at)
+    WHERE u.organization_id = ${organizationId}::uuid AND u.occurred_at = gone.occurred_at AND u.event_id = gone.id`;
+}
 
 /** Where the next tree of an organization begins, and the hash and the time of the entry before it. */
 export async function endOfChain(

@@ -83,12 +83,6 @@ export const rootOver = (entries: readonly NewestEntry[]): Buffer =>
 /** The leaf of an event. @param canonical its canonical form (audit.canonical.ts) */
 export const eventLeaf = (canonical: string | Uint8Array): Buffer => leafHash(Buffer.from(canonical));
 
-/**
- * The leaf of an event that was queued for its seal and was gone when it came: the gap is sealed as what it is. No event
- * has this form.
- */
-export const missingLeaf = (id: string): Buffer => leafHash(form({ kind: 'missing', v: 1, id }));
-
 /** SHA-256 of a form. */
 export const hashOf = (bytes: Uint8Array): Buffer => hash('sha256', bytes, 'buffer');
 

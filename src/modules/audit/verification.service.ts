@@ -6,12 +6,13 @@ import type { SqlTransaction } from '../../platform/database/sql-transaction.js'
 import { ApplicationError } from '../../platform/errors/application-error.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
 import { type EventName, eventsNamed } from './ledger.rows.js';
+import { isMissing } from './missing-event.js';
 import { isRetired, type RetiredMonth, retiredMonths, retiredWithin } from './retired.rows.js';
 import { lastSeal, ourSealKeys } from './seal.rows.js';
 import type { Verification, Verify } from './seals.schemas.js';
 import { anchorsAround, checkAnchors } from './verification/anchor-check.js';
 import { EntryChain, type SealKeys } from './verification/chains.js';
-import { fault, type Fault } from './verification/fault.js';
+import { fault, type Fault, GONE_BEFORE } from './verification/fault.js';
 import { HeadCheck, rootFault } from './verification/head-check.js';
 import {
   addedEvent,
@@ -205,7 +206,8 @@ export class VerificationService {
       const found = await eventsNamed(tx, organizationId, slice);
       for (const { id, occurredAt } of slice) {
         const event = found.get(id);
-        leaves.push(event?.occurredAt.getTime() === occurredAt.getTime() ? leafOf(event) : undefined);
+        const isThere = event?.occurredAt.getTime() === occurredAt.getTime() && !isMissing(event);
+        leaves.push(isThere ? leafOf(event) : undefined);
       }
     }
     return leaves;
@@ -218,9 +220,7 @@ export class VerificationService {
     const added = await this.inside(organizationId, (tx) => addedEvent(tx, organizationId, interval));
     if (added) return fault('added', { id: added });
     const lost = await this.inside(organizationId, (tx) => lostUnsealed(tx, organizationId, interval));
-    return lost === undefined
-      ? undefined
-      : fault('removed', { id: lost }, 'It was gone before it was sealed.');
+    return lost === undefined ? undefined : fault('removed', { id: lost }, GONE_BEFORE);
   }
 
   /**

@@ -79,6 +79,12 @@ export const auditSealFailures = new Counter({
   registers: [metrics],
 });
 
+export const auditMissing = new Counter({
+  name: 'scandock_audit_missing_total',
+  help: 'Events of the audit ledger that were gone when they were to be sealed.',
+  registers: [metrics],
+});
+
 export const auditUnsealed = new Gauge({
   name: 'scandock_audit_unsealed',
   help: 'Events of the audit ledger that wait for their seal.',

@@ -4,19 +4,11 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { merkleRoot } from '../../../src/formats/merkle/merkle-tree.js';
 import { canonicalForm } from '../../../src/modules/audit/audit.canonical.js';
 import { eventsNamed } from '../../../src/modules/audit/ledger.rows.js';
-import {
-  entryForm,
-  eventLeaf,
-  headForm,
-  isSigned,
-  missingLeaf,
-  newestLeaf,
-} from '../../../src/modules/audit/seal.js';
+import { entryForm, eventLeaf, headForm, isSigned, newestLeaf } from '../../../src/modules/audit/seal.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
 import { DatabaseService } from '../../../src/platform/database/database.service.js';
 import { Client } from '../../support/client.js';
 import { sealKeys } from '../../support/exported.js';
-import { asSuperuser } from '../../support/tampered-ledger.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 interface Tree {
@@ -132,25 +124,5 @@ describe('sealing', () => {
     expect(merkleRoot(newest.rows.map((row) => newestLeaf(row.organization_id, row.entry)))).toEqual(
       rows.at(-1)!.root,
     );
-  });
-
-  it('seals an event that was gone before its seal as missing', async () => {
-    await act(other, 1);
-    const { rows } = await world.admin.query<{ event_id: string }>(
-      'SELECT event_id FROM audit_unsealed WHERE organization_id = $1',
-      [other.organizationId],
-    );
-    await asSuperuser(world.admin, (admin) =>
-      admin.query('DELETE FROM audit_event WHERE id = $1', [rows[0]!.event_id]),
-    );
-    await sealer.seal();
-    const last = (await treesOf(other)).at(-1)!;
-    const at = last.event_ids.indexOf(rows[0]!.event_id);
-    expect(last.leaves.subarray(32 * at, 32 * at + 32)).toEqual(missingLeaf(rows[0]!.event_id));
-    const kept = await world.admin.query(
-      'SELECT 1 FROM audit_forms WHERE organization_id = $1 AND first_position >= $2',
-      [other.organizationId, last.first_position],
-    );
-    expect(kept.rows).toEqual([]); // an export of it is not whole: it is made of the rows, and says so
   });
 });

@@ -26,11 +26,11 @@ export async function examine(
   const [events, manifest] = [bytesOf(storage, kept.exportKey), bytesOf(storage, kept.manifestKey)];
   const digest = createHash('sha256');
   const {
-    valid,
+    as_sealed: asSealed,
     export: said,
     first_bad: bad,
   } = await verifyExport({ events, manifest: seeing(manifest, (chunk) => void digest.update(chunk)) }, keys);
-  if (!valid) return { unfit: `it does not verify: ${bad!.why}` };
+  if (!asSealed) return { unfit: `it does not verify: ${bad!.why}` };
   if (!digest.digest().equals(kept.manifestSha256))
     return { unfit: 'its manifest is not the one that was made' };
   if (said!.organization !== kept.organizationId || said!.format !== 'ndjson' || !said!.complete)

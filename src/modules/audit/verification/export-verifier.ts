@@ -17,7 +17,7 @@ import {
 } from '../export.manifest.js';
 import { headForm, isSigned, newestLeaf } from '../seal.js';
 import { EntryChain, type SealKeys } from './chains.js';
-import { fault } from './fault.js';
+import { fault, GONE_BEFORE } from './fault.js';
 import { type FileFault, heldIndexes, judgeHeld, type ReadEvent, readEvent } from './held-events.js';
 import { linesOf, LongLineError } from './lines.js';
 import { Parts } from './parts.js';
@@ -30,8 +30,12 @@ const CANONICAL = 'ndjson';
 /** What an export proves, and what is wrong with it. */
 export interface ExportReport {
   valid: boolean;
+  /** Whether all of it is as it was sealed: there may still be gaps that were sealed as such. */
+  as_sealed: boolean;
   /** What the export says of itself; there once its signature was found good. */
   export?: Omit<ExportStatement, 'v' | 'parts'>;
+  /** Lines that stand for events which were gone before their seal. */
+  missing: number;
   /** Events that were found as they were sealed; of a format other than NDJSON, the rows that the signed statement has. */
   events: number;
   /** Signed trees that were found good. */
@@ -80,6 +84,8 @@ class ExportCheck {
   private rows = 0;
   private seals = 0;
   private leftOut = 0;
+  private missing = 0;
+  private firstMissing: FileFault | undefined;
   private bounds: { first: number; last: number } | undefined;
 
   constructor(
@@ -143,14 +149,17 @@ class ExportCheck {
   report(found?: FileFault): ExportReport {
     const { v, parts, ...said } = this.statement ?? { v: undefined, parts: undefined };
     void v;
+    const bad = found ?? this.firstMissing;
     return {
-      valid: found === undefined,
+      valid: found === undefined && this.missing === 0,
+      as_sealed: found === undefined,
       ...(parts && { export: said as NonNullable<ExportReport['export']> }),
-      events: this.rows,
+      events: this.rows - this.missing,
+      missing: this.missing,
       seals: this.seals,
       left_out: this.leftOut,
       ...(this.head && { through: this.head.head.time }),
-      ...(found && { first_bad: found }),
+      ...(bad && { first_bad: bad }),
     };
   }
 
@@ -210,6 +219,15 @@ class ExportCheck {
         fault('statement', { seq: line.tree.first + indexes[outside]! }, 'The event is not of the interval.'),
         begins + outside,
       );
+    for (const [at, { missing, id }] of read.entries()) {
+      if (!missing) continue;
+      const seq = line.tree.first + indexes[at]!;
+      this.missing++;
+      this.firstMissing ??= {
+        ...fault('removed', { seq, ...(id && { id }) }, GONE_BEFORE),
+        line: begins + at,
+      };
+    }
   }
 
   private async nextLine(): Promise<ReadEvent | undefined> {

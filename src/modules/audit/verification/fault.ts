@@ -17,6 +17,9 @@ export const FAULTS = {
 } as const;
 export type FaultCode = keyof typeof FAULTS;
 
+/** What more there is to say of a gap that was sealed as one. */
+export const GONE_BEFORE = 'It was gone before it was sealed.';
+
 /** Where it is: as near as can be told. */
 export interface Place {
   /** Position in the organization's ledger, from 1. */

@@ -1,5 +1,6 @@
 import { rootByProof } from '../../../formats/merkle/merkle-tree.js';
 import { MARK_BYTES, type TreeLine } from '../export.manifest.js';
+import { isMissing } from '../missing-event.js';
 import { eventLeaf } from '../seal.js';
 import { type Fault, fault, type FaultCode } from './fault.js';
 
@@ -10,6 +11,8 @@ export interface ReadEvent {
   /** Milliseconds since 1970. */
   time?: number;
   organization?: string;
+  /** It stands for one that was gone before its seal. */
+  missing?: true;
 }
 
 /** Where in the files something is wrong. */
@@ -24,14 +27,15 @@ export interface FileFault extends Fault {
 export function readEvent(line: Buffer): ReadEvent {
   const leaf = eventLeaf(line);
   try {
-    const value = JSON.parse(line.toString()) as { id?: unknown; time?: unknown; organization?: unknown };
+    const value = JSON.parse(line.toString()) as Record<string, unknown> | null;
     if (typeof value !== 'object' || value === null) return { leaf };
-    const { id, time, organization } = value;
+    const { id, time, organization, action } = value;
     return {
       leaf,
       ...(typeof id === 'string' && { id: id.slice(0, 36) }),
       ...(typeof time === 'string' && { time: Date.parse(time) }),
       ...(typeof organization === 'string' && { organization }),
+      ...(typeof action === 'string' && isMissing({ action }) && { missing: true as const }),
     };
   } catch {
     return { leaf };

@@ -1,17 +1,18 @@
 import { merkleRoot } from '../../../formats/merkle/merkle-tree.js';
-import { canonicalForm } from '../audit.canonical.js';
+import { writableForm } from '../audit.canonical.js';
 import type { AuditRecord } from '../audit.events.js';
 import type { EventName } from '../ledger.rows.js';
-import { eventLeaf, missingLeaf } from '../seal.js';
+import { missingForm } from '../missing-event.js';
+import { eventLeaf } from '../seal.js';
 import type { TreeRow } from '../seal.rows.js';
-import { fault, type Fault } from './fault.js';
+import { fault, type Fault, GONE_BEFORE } from './fault.js';
 
 /** A tree's part that is judged here. Its entry was found good, so that `first`, `size` and `root` are what was sealed. */
-export type SealedTree = Pick<TreeRow, 'first' | 'size' | 'root' | 'events' | 'leaves'>;
+export type SealedTree = Pick<TreeRow, 'organization' | 'first' | 'size' | 'root' | 'events' | 'leaves'>;
 
 /** What the ledger has of a tree's events. */
 export interface LedgerEvents {
-  /** The leaf of each event as it stands in the ledger under its id and time, by position; undefined of one that is not there. */
+  /** The leaf of each event as it stands in the ledger under its id and time, by position; undefined of one that is not there, or missing. */
   actual: readonly (Buffer | undefined)[];
   /** Whether an event's month was taken out of the ledger by retention, and whether an export in the bucket proves it. */
   retired(event: EventName): 'proven' | 'told' | undefined;
@@ -19,13 +20,10 @@ export interface LedgerEvents {
   elsewhere(id: string): Promise<AuditRecord | undefined>;
 }
 
-/** The leaf of an event as it stands; empty, which is no leaf, of one that somebody has made unwritable (a number without end). */
+/** The leaf of an event as it stands; empty, which is no leaf, of one that somebody has made unwritable (nested without end). */
 export function leafOf(event: AuditRecord): Buffer {
-  try {
-    return eventLeaf(canonicalForm(event));
-  } catch {
-    return Buffer.alloc(0);
-  }
+  const form = writableForm(event);
+  return form ? eventLeaf(form) : Buffer.alloc(0);
 }
 
 const same = (one: Uint8Array | undefined, other: Uint8Array): boolean =>
@@ -54,7 +52,8 @@ async function judgeAbsent(tree: SealedTree, index: number, ledger: LedgerEvents
   const { id, occurredAt } = tree.events[index]!;
   const leaf = tree.leaves[index]!;
   const place = { seq: tree.first + index, id };
-  if (same(missingLeaf(id), leaf)) return fault('removed', place, 'It was gone before it was sealed.');
+  if (same(eventLeaf(missingForm(tree.organization, tree.events[index]!)), leaf))
+    return fault('removed', place, GONE_BEFORE);
   const found = await ledger.elsewhere(id);
   if (!found)
     return fault(

@@ -28,15 +28,13 @@ export const formsKey = (masterKey: Uint8Array, organization: string): Buffer =>
  * Keeps the canonical forms of a tree's events, which its root is made of: exports need not make them again, nor prove them
  * one by one, since nobody without the master key can put others in their place.
  * @param key {@link formsKey}
- * @param forms undefined for events that are gone, beside which none is kept
  */
 export async function insertForms(
   tx: SqlTransaction,
   key: Uint8Array,
   tree: FormsTree,
-  forms: readonly (Buffer | undefined)[],
+  forms: readonly Buffer[],
 ): Promise<void> {
-  if (!forms.every((form) => form !== undefined)) return;
   const rows: { first: number; sealed: Uint8Array }[] = [];
   let first = tree.first;
   for (const lines of inRows(forms)) {

@@ -6,13 +6,14 @@ import { CONFIG } from '../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../platform/config/config.schema.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
-import { canonicalForm } from '../audit.canonical.js';
-import { eventsNamed } from '../ledger.rows.js';
+import { auditMissing } from '../../../platform/health/metrics.js';
+import { writableForm } from '../audit.canonical.js';
+import { type EventName, eventsNamed } from '../ledger.rows.js';
+import { missingForm } from '../missing-event.js';
 import {
   entryForm,
   hashOf,
   headForm,
-  missingLeaf,
   newSealKey,
   openSealKey,
   type SealKey,
@@ -22,6 +23,7 @@ import {
 import {
   endOfChain,
   entriesFor,
+  insertMissing,
   insertSeal,
   insertSealKey,
   insertTree,
@@ -87,20 +89,16 @@ export class SealerService {
   }
 
   /** @returns whether there may be more */
-  private sealTree(organizationId: string): Promise<boolean> {
-    return this.database.withOrganizationSql(organizationId, async (tx) => {
+  private async sealTree(organizationId: string): Promise<boolean> {
+    const { size, missing } = await this.database.withOrganizationSql(organizationId, async (tx) => {
       // Not beside a head: it would be made without this tree and bear the same number.
       await tx.$queryRaw`SELECT pg_advisory_xact_lock_shared(hashtextextended('audit head', 0))`;
       await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit tree ' || ${organizationId}::text, 0))`;
       const events = await takeUnsealed(tx, organizationId, MAX_TREE);
-      if (events.length === 0) return false;
+      if (events.length === 0) return { size: 0, missing: 0 };
       const key = await this.signingKey(tx);
-      const found = await eventsNamed(tx, organizationId, events);
-      const forms = events.map(({ id }) => {
-        const event = found.get(id);
-        return event && Buffer.from(canonicalForm(event));
-      });
-      const leaves = events.map(({ id }, index) => (forms[index] ? leafHash(forms[index]) : missingLeaf(id)));
+      const { forms, missing } = await this.formsOf(tx, organizationId, events);
+      const leaves = forms.map(leafHash);
       const [{ next, entry: previous, time }, last] = [
         await endOfChain(tx, organizationId),
         await lastSeal(tx),
@@ -117,8 +115,24 @@ export class SealerService {
       const form = entryForm(tree);
       await insertTree(tx, { ...tree, ...signForm(key, form), events, leaves, entry: hashOf(form) });
       await insertForms(tx, formsKey(this.config.SCANDOCK_MASTER_KEY, organizationId), tree, forms);
-      return events.length === MAX_TREE;
+      return { size: events.length, missing };
     });
+    auditMissing.inc(missing);
+    return size === MAX_TREE;
+  }
+
+  /** What is to be sealed of events: of one that is gone, or that nobody can write, that it is missing. Then the ledger says so as well. */
+  private async formsOf(tx: SqlTransaction, organizationId: string, events: readonly EventName[]) {
+    const found = await eventsNamed(tx, organizationId, events);
+    const missing: EventName[] = [];
+    const forms = events.map((name) => {
+      const event = found.get(name.id);
+      const form = event && writableForm(event);
+      if (!form) missing.push(name);
+      return form ?? missingForm(organizationId, name);
+    });
+    await insertMissing(tx, organizationId, missing);
+    return { forms, missing: missing.length };
   }
 
   /** @throws LedgerRewritten */

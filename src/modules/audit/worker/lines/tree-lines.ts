@@ -1,7 +1,8 @@
 import { leafHash, merkleRoot } from '../../../../formats/merkle/merkle-tree.js';
-import { canonicalForm } from '../../audit.canonical.js';
+import { writableForm } from '../../audit.canonical.js';
 import type { AuditRecord } from '../../audit.events.js';
-import { eventsNamed } from '../../ledger.rows.js';
+import { type EventName, eventsNamed } from '../../ledger.rows.js';
+import { missingForm } from '../../missing-event.js';
 import { ROW_BYTES, ROW_EVENTS, unpackForms } from '../forms.rows.js';
 import { eventsOfTrees, type Ledger, type NamedEvents, type SealedTree } from './sealed-trees.rows.js';
 
@@ -75,10 +76,13 @@ async function linesOfRows(
     const names = [...said.values()].flatMap(({ events }) => events);
     return { named: said, found: await eventsNamed(tx, organization, names) };
   });
-  return new Map(trees.map((tree) => [tree.first, linesFound(tree, named.get(tree.first), found)]));
+  return new Map(
+    trees.map((tree) => [tree.first, linesFound(organization, tree, named.get(tree.first), found)]),
+  );
 }
 
 function linesFound(
+  organization: string,
   tree: SealedTree,
   named: NamedEvents | undefined,
   found: ReadonlyMap<string, AuditRecord>,
@@ -95,8 +99,8 @@ function linesFound(
   for (const [index, { id, occurredAt }] of named.events.entries()) {
     const position = tree.first + index;
     const event = found.get(id);
-    const form = event && formOf(event);
-    if (form && leafHash(form).equals(named.leaves[index]!)) {
+    const form = sealedForm(organization, { id, occurredAt }, event, named.leaves[index]!);
+    if (form) {
       forms.push(form);
       bytes += form.length;
       if (forms.length === ROW_EVENTS || bytes >= ROW_BYTES) flush(position + 1);
@@ -109,13 +113,17 @@ function linesFound(
   return all;
 }
 
-/** Undefined of what no event has: only a superuser can have put it into the ledger. */
-function formOf(event: AuditRecord): Buffer | undefined {
-  try {
-    return Buffer.from(canonicalForm(event));
-  } catch {
-    return undefined;
-  }
+/** What was sealed of an event: itself, or that it was gone. */
+function sealedForm(
+  organization: string,
+  name: EventName,
+  event: AuditRecord | undefined,
+  leaf: Buffer,
+): Buffer | undefined {
+  const form = event && writableForm(event);
+  if (form && leafHash(form).equals(leaf)) return form;
+  const missing = missingForm(organization, name);
+  return leafHash(missing).equals(leaf) ? missing : undefined;
 }
 
 function joined(first: number, forms: readonly Buffer[]): Lines {

@@ -7,9 +7,9 @@ import { CONFIG } from '../../../../platform/config/config.module.js';
 import type { ConfigValues } from '../../../../platform/config/config.schema.js';
 import { DatabaseService } from '../../../../platform/database/database.service.js';
 import { auditForwardBehind, auditForwardOldestSeconds } from '../../../../platform/health/metrics.js';
-import type { AuditRecord } from '../../audit.events.js';
 import { auditSource } from '../../event.participants.js';
 import { eventsNamed } from '../../ledger.rows.js';
+import { missingEvent } from '../../missing-event.js';
 import { findStudies, studiesOf } from '../formats/studies.rows.js';
 import { deliver, type Receiver } from './delivery.js';
 import {
@@ -115,9 +115,10 @@ export class ForwarderService {
       },
     );
     let position = forwarded;
-    for (const { id, occurredAt } of names) {
+    for (const name of names) {
       if (delivery.bytes >= ENOUGH_BYTES) break;
-      const event = events.get(id) ?? missing(organizationId, id, occurredAt);
+      // What is sealed and gone is told as what it is: the receiver's positions have no gaps either.
+      const event = events.get(name.id) ?? missingEvent(organizationId, name);
       const context = { source: auditSource(this.config), studyUids, position: ++position };
       const frame = syslogFrame(event, context);
       delivery.frames.push(frame);
@@ -175,25 +176,3 @@ function attempt<T>(variable: string, problem: string, act: () => T): T {
     });
   }
 }
-
-/** What is sealed and gone is told as what it is: the receiver's positions have no gaps either. */
-const missing = (organizationId: string, id: string, occurredAt: Date): AuditRecord => ({
-  id,
-  occurredAt,
-  organizationId,
-  actorKind: 'system',
-  actorId: 'worker',
-  actorLabel: null,
-  action: 'audit:missing-event',
-  outcome: 'failure',
-  resourceType: 'AuditEvent',
-  resourceId: id,
-  patientRef: null,
-  studyRef: null,
-  requestId: null,
-  traceId: null,
-  ip: null,
-  userAgent: null,
-  scopes: [],
-  detail: {},
-});

@@ -31,6 +31,8 @@ const exportSchema = z.strictObject({
   /** Whether every sealed event of the interval is in the file: nothing was filtered. */
   complete: z.boolean(),
   rows: count,
+  /** How many of its events happened in which month (UTC). Absent from what was made before there was this. */
+  months: z.record(z.string().regex(/^([+-]\d\d)?\d{4}-\d\d$/), count).optional(),
   /** Positions of its first and its last event; null when it has none. */
   first: position.nullable(),
   last: position.nullable(),

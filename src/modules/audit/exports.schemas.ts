@@ -45,7 +45,7 @@ const members = {
     .string()
     .optional()
     .describe(
-      'A code; `ledger_damaged`: the ledger has lost an event that is sealed; `progress_forged`: somebody else than a worker has written how far it is; `too_large`: it has more than 80 GB, take a shorter interval. Gone once it gets further',
+      'A code; `ledger_damaged`: the ledger has lost an event that is sealed; `progress_forged`: somebody else than a worker has written how far it is; `month_retired`: a month of it was taken out of the ledger meanwhile; `too_large`: it has more than 80 GB, take a shorter interval. Gone once it gets further',
     ),
   first_bad: z.object({ seq: z.int() }).optional().describe('Position of the event that was lost'),
 };

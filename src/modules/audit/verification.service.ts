@@ -280,6 +280,8 @@ function recordFault(
   { first, seal, entry, events, firstTime, lastTime }: StoredTree,
   hash: Buffer,
 ): Fault | undefined {
+  const outside = events.findIndex(({ occurredAt }) => occurredAt < firstTime || occurredAt > lastTime);
+  if (outside >= 0) return fault('record', { seq: first + outside, id: events[outside]!.id, seal });
   const fits =
     hash.equals(entry) &&
     firstTime.getTime() === events[0]!.occurredAt.getTime() &&

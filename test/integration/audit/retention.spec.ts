@@ -10,7 +10,7 @@ import { DatabaseService } from '../../../src/platform/database/database.service
 import { asOwner } from '../../../src/platform/database/owner-connection.js';
 import { StorageService } from '../../../src/platform/storage/storage.service.js';
 import { Client, eventually } from '../../support/client.js';
-import { asSuperuser, putBack } from '../../support/tampered-ledger.js';
+import { asSuperuser, loseForms, putBack } from '../../support/tampered-ledger.js';
 import { plantEventsAt } from '../../support/past-events.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
@@ -214,6 +214,17 @@ describe('a month', () => {
     }
     await storage.writeBytes(manifestKey, manifest);
     expect(await eventsOfMonth()).toMatchObject({ valid: true, retired: 30 });
+    const { exportKey } = (await exportsOfRetired()).find(
+      ({ organizationId }) => organizationId === tenant.organizationId,
+    )!;
+    const file = Buffer.concat(await collect((await storage.read(exportKey))!.bytes));
+    for (const left of [undefined, file.subarray(1)]) {
+      if (left) await storage.writeBytes(exportKey, left);
+      else await storage.delete([exportKey]);
+      expect(await eventsOfMonth()).toMatchObject({ valid: false });
+    }
+    await storage.writeBytes(exportKey, file);
+    expect(await eventsOfMonth()).toMatchObject({ valid: true, retired: 30 });
 
     const [newest] = (
       await world.admin.query<{ first: string; id: string; at: Date }>(
@@ -244,6 +255,75 @@ describe('a month', () => {
         expect(found).toMatchObject({ valid: false });
         await asSuperuser(world.admin, (owner) =>
           owner.query(`DELETE FROM audit_retired WHERE month > '2019-07-01'`),
+        );
+      });
+    expect(await eventsOfMonth()).toMatchObject({ valid: true, retired: 30 });
+  });
+
+  it('is not proven by an export of more than it, whatever is put into it', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => client.get('/api/v1/exams')));
+    await seal();
+    const since = { format: 'ndjson', from: MAY.to.toISOString() };
+    const exported = async () => {
+      const { id } = (await client.post('/api/v1/audit/exports', since)).body;
+      const { body } = await eventually(
+        () => client.get(`/api/v1/audit/exports/${id}`),
+        (answer) => ['done', 'failed'].includes(answer.body.state),
+      );
+      return body;
+    };
+    const { id: wide } = await exported(); // of August and everything since, of which August has nothing
+    const { rows } = await world.admin.query<{ first: string; id: string }>(
+      `SELECT first_position AS first, event_ids[3]::text AS id FROM audit_tree
+       WHERE organization_id = $1 AND size > 4 AND event_times[1] > '2020-01-01' ORDER BY first_position DESC LIMIT 1`,
+      [tenant.organizationId],
+    );
+    const [{ first, id } = { first: '', id: '' }] = rows;
+    expect(id).not.toBe('');
+    // Of an event that is sealed like any other.
+    await world.admin.query(
+      `INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, action, outcome, resource_type, resource_id,
+                                scopes, detail)
+       VALUES (gen_random_uuid(), date_trunc('milliseconds', now()), $1, 'system', 'operator', 'audit:retired', 'success',
+               'AuditExport', $2, '{}', '{"month": "2019-08"}')`,
+      [tenant.organizationId, wide],
+    );
+    await seal();
+    const forgeries = ['2019-08-15', '2019-05-15'].flatMap((time) =>
+      ['event_times[3] = $3', 'event_times[3] = $3, first_time = $3'].map((found) => [time, found] as const),
+    );
+    for (const [time, found] of forgeries)
+      await putBack(world.admin, async () => {
+        await asSuperuser(world.admin, async (owner) => {
+          await owner.query(
+            `INSERT INTO audit_retired (organization_id, month, export_id, export_key, manifest_key, manifest_sha256, events,
+                                        first_position, last_position, retired_at)
+             SELECT organization_id, '2019-08-01', id, 'k', 'm', manifest_sha256, 1, 1, 1,
+                    (SELECT occurred_at FROM audit_event WHERE resource_id = $1::text AND action = 'audit:retired')
+             FROM audit_export WHERE id = $1::uuid`,
+            [wide],
+          );
+          await owner.query(
+            `UPDATE audit_tree SET ${found} WHERE organization_id = $1 AND first_position = $2`,
+            [tenant.organizationId, first, time],
+          );
+          await owner.query('DELETE FROM audit_event WHERE id = $1', [id]);
+          await loseForms(owner, tenant.organizationId);
+        });
+        const database = worker.get(DatabaseService, { strict: false });
+        expect(
+          await database.withOrganizationSql(tenant.organizationId, (tx) =>
+            retiredMonths(tx, tenant.organizationId),
+          ),
+        ).toHaveLength(2); // or the attack would not be one
+        const { body } = await client.post('/api/v1/audit/verify', {});
+        expect({ time, found, valid: body.valid }).toEqual({ time, found, valid: false });
+        await world.admin.query('UPDATE audit_export SET finished_at = now() WHERE finished_at IS NULL');
+        since.from = '2019-09-01T00:00:00.000Z'; // past both
+        expect(await exported()).toMatchObject({ state: 'failed', failure: 'ledger_damaged' });
+        since.from = MAY.to.toISOString();
+        await asSuperuser(world.admin, (owner) =>
+          owner.query(`DELETE FROM audit_retired WHERE month = '2019-08-01'`),
         );
       });
     expect(await eventsOfMonth()).toMatchObject({ valid: true, retired: 30 });

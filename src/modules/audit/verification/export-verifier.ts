@@ -86,6 +86,7 @@ class ExportCheck {
   private leftOut = 0;
   private missing = 0;
   private firstMissing: FileFault | undefined;
+  private readonly months: Record<string, number> = Object.create(null);
   private bounds: { first: number; last: number } | undefined;
 
   constructor(
@@ -140,6 +141,22 @@ class ExportCheck {
         ...fault('statement', {}, `It has ${statement.rows} rows, its trees ${this.rows}.`),
         manifest_line: 1,
       });
+    this.checkMonths(statement);
+  }
+
+  /** Of a file of canonical forms; what was made before exports told of months has none. */
+  private checkMonths({ format, months }: ExportStatement): void {
+    if (format !== CANONICAL || !months) return;
+    for (const month of new Set([...Object.keys(months), ...Object.keys(this.months)]))
+      if ((months[month] ?? 0) !== (this.months[month] ?? 0))
+        throw new FoundFault({
+          ...fault(
+            'statement',
+            {},
+            `It has ${months[month] ?? 0} events of ${month}, its trees ${this.months[month] ?? 0}.`,
+          ),
+          manifest_line: 1,
+        });
   }
 
   async close(): Promise<void> {
@@ -219,7 +236,8 @@ class ExportCheck {
         fault('statement', { seq: line.tree.first + indexes[outside]! }, 'The event is not of the interval.'),
         begins + outside,
       );
-    for (const [at, { missing, id }] of read.entries()) {
+    for (const [at, { missing, id, month }] of read.entries()) {
+      if (month !== undefined) this.months[month] = (this.months[month] ?? 0) + 1;
       if (!missing) continue;
       const seq = line.tree.first + indexes[at]!;
       this.missing++;

@@ -10,6 +10,8 @@ export interface ReadEvent {
   id?: string;
   /** Milliseconds since 1970. */
   time?: number;
+  /** As its time has it: `YYYY-MM`. */
+  month?: string;
   organization?: string;
   /** It stands for one that was gone before its seal. */
   missing?: true;
@@ -33,7 +35,7 @@ export function readEvent(line: Buffer): ReadEvent {
     return {
       leaf,
       ...(typeof id === 'string' && { id: id.slice(0, 36) }),
-      ...(typeof time === 'string' && { time: Date.parse(time) }),
+      ...(typeof time === 'string' && { time: Date.parse(time), month: time.replace(/-\d\dT.*/s, '') }),
       ...(typeof organization === 'string' && { organization }),
       ...(typeof action === 'string' && isMissing({ action }) && { missing: true as const }),
     };

@@ -128,6 +128,7 @@ export async function plantExport(
     filters: keep ? { action: 'exams:read' } : {},
     complete: keep === undefined,
     rows: events.length,
+    ...(events.length > 0 && { months: { '2026-11': events.length } }),
     first: firstHeld,
     last: lastHeld,
     parts: [partOf(bytes.subarray(0, half), 0), partOf(bytes.subarray(half), events.length)],

@@ -10,7 +10,7 @@ import {
   parseManifestLine,
   signedOf,
 } from '../export.manifest.js';
-import { manifestKey } from '../exports.keys.js';
+import { exportKey, manifestKey } from '../exports.keys.js';
 import type { RetiredMonth } from '../retired.rows.js';
 import { isSigned } from '../seal.js';
 import type { SealKeys } from './chains.js';
@@ -18,8 +18,9 @@ import { linesOf, LongLineError } from './lines.js';
 
 /**
  * Of the months that the database says were taken out of an organization's ledger, those of which that is proven: the bucket has a
- * complete export of it that we have signed, and the trees name as many events of its interval as it has rows. Rows and times of
- * the database say nothing by themselves: who can write there would make what was removed look retired.
+ * complete export that we have signed, and the trees name as many events of the month as that says it has. Rows and times of
+ * the database say nothing by themselves: who can write there would make what was removed look retired. An event that is given a
+ * time in such a month which is not its own is one too many there, and one that is taken out of it is missed elsewhere.
  */
 export async function provenMonths(
   { database, storage }: { database: DatabaseService; storage: StorageService },
@@ -31,8 +32,11 @@ export async function provenMonths(
   for (const month of months) {
     const statement = await statementOf(storage, keys, organizationId, month.exportId);
     if (!statement || !covers(statement, organizationId, month)) continue;
-    if (await database.withOrganizationSql(organizationId, (tx) => fits(tx, statement, month)))
-      proven.push(month);
+    if (!(await isWhole(storage, statement))) continue;
+    const named = await database.withOrganizationSql(organizationId, (tx) =>
+      eventsNamedIn(tx, organizationId, month),
+    );
+    if (named === statement.months?.[month.from.toISOString().slice(0, 'YYYY-MM'.length)]) proven.push(month);
   }
   return proven;
 }
@@ -71,22 +75,26 @@ const covers = (
   (from === null || new Date(from) <= month.from) &&
   (to === null || new Date(to) >= month.to);
 
-/**
- * Whether the trees name as many events of the export's interval as it has, up to its last, and none of the month after that. An
- * event that is given a time in the month which is not its own is one too many.
- */
-async function fits(tx: SqlTransaction, statement: ExportStatement, month: RetiredMonth): Promise<boolean> {
-  const { organization, from, to, rows, last } = statement;
-  if (last === null) return false;
-  const [named] = await tx.$queryRaw<{ held: bigint; later: bigint }[]>`
-    SELECT count(*) FILTER (WHERE n.position <= ${last}::bigint) AS held,
-           count(*) FILTER (WHERE n.position > ${last}::bigint AND n.at >= ${month.from}::timestamptz AND n.at < ${month.to}::timestamptz) AS later
-    FROM (
-      SELECT u.at, t.first_position + u.place - 1 AS position
-      FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_times) WITH ORDINALITY AS u(at, place)
-      WHERE t.organization_id = ${organization}::uuid
-        AND t.last_time >= ${from ?? '-infinity'}::timestamptz AND t.first_time < ${to ?? 'infinity'}::timestamptz
-    ) AS n
-    WHERE n.at >= ${from ?? '-infinity'}::timestamptz AND n.at < ${to ?? 'infinity'}::timestamptz`;
-  return named!.held === BigInt(rows) && named!.later === 0n;
+/** Whether its file is there as well: without it the signed line is all that is left. */
+async function isWhole(
+  storage: StorageService,
+  { organization, id, parts }: ExportStatement,
+): Promise<boolean> {
+  const file = await storage.head(exportKey({ organizationId: organization, id, format: 'ndjson' }));
+  return file?.size === parts.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** How many events of a month the trees name, by times that nobody has signed; those by which trees are found fit them. */
+async function eventsNamedIn(
+  tx: SqlTransaction,
+  organizationId: string,
+  month: RetiredMonth,
+): Promise<number> {
+  const [row] = await tx.$queryRaw<{ named: bigint }[]>`
+    SELECT count(*) AS named
+    FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_times) AS u(at)
+    WHERE t.organization_id = ${organizationId}::uuid
+      AND t.last_time >= ${month.from}::timestamptz AND t.first_time < ${month.to}::timestamptz
+      AND u.at >= ${month.from}::timestamptz AND u.at < ${month.to}::timestamptz`;
+  return Number(row!.named);
 }

@@ -21,3 +21,8 @@ export class LedgerDamaged extends Error {
     super(`The event at position ${position} is gone.`);
   }
 }
+
+/** A month that it is to hold was taken out of the ledger since it was asked for. */
+export class MonthRetired extends Error {
+  override name = 'MonthRetired';
+}

@@ -93,7 +93,7 @@ export class ExportFile {
     for await (const events of this.events(underWay)) {
       await file.breathe(events.first);
       const text = await format.write(events, context);
-      file.addEvents(events.first, events.count, empty ? format.first : format.separator, text);
+      file.addEvents(events, empty ? format.first : format.separator, text);
       empty = false;
     }
     file.add(format.closing(empty));

@@ -57,6 +57,7 @@ export async function* manifestLines(
     filters: written.filter,
     complete,
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
+    months: monthsOf(parts),
     ...bounds,
     parts: parts.map(({ bytes, rows, sha256 }) => ({ bytes, rows, sha256: sha256.toString('hex') })),
     made_at: madeAt.toISOString(),
@@ -94,6 +95,13 @@ export async function* manifestLines(
   const leaves = newest.map(({ organization, entry }) => newestLeaf(organization, entry));
   const place = { index, size: leaves.length, entry: last.entry, proof: merkleProof(leaves, [index]) };
   yield manifestText(headLine(head, place));
+}
+
+function monthsOf(parts: readonly Part[]): Record<string, number> {
+  const all: Record<string, number> = {};
+  for (const { months } of parts)
+    for (const [month, events] of months) all[month] = (all[month] ?? 0) + events;
+  return all;
 }
 
 /** A tree, and which of its events are held: half-open ranges of indexes in it. */

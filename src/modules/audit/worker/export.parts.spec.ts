@@ -19,7 +19,11 @@ function slowBucket(fails = Infinity) {
   return { parts, begun: () => begun, most: () => most, upload: { add } as unknown as MultipartUpload };
 }
 
-const events = Array.from({ length: 400 }, (_, index) => `${index}: ${'ä€'.repeat(index % 40)}\n`);
+const monthOf = (index: number) => `20${20 + (index % 3)}-0${1 + (index % 2)}`;
+const events = Array.from(
+  { length: 400 },
+  (_, index) => `${index}: ${'ä€'.repeat(index % 40)},"time":"${monthOf(index)}-01T00:00:00.000Z"}\n`,
+);
 
 async function written(bucket: ReturnType<typeof slowBucket>, partBytes: number): Promise<SentPart[]> {
   const sent: SentPart[] = [];
@@ -32,7 +36,9 @@ async function written(bucket: ReturnType<typeof slowBucket>, partBytes: number)
   for (const [index, event] of events.entries()) {
     const position = index < 200 ? index : index + 1_000;
     await parts.breathe(position);
-    parts.addEvents(position, 1, '', index % 2 ? Buffer.from(event) : event);
+    const lines = Buffer.from(event);
+    const run = { first: position, count: 1, lines, ends: [lines.length] };
+    parts.addEvents(run, '', index % 2 ? lines : event);
   }
   await parts.end(1_400);
   return sent;
@@ -62,6 +68,18 @@ describe('the parts of an export', () => {
     expect(held.at(-1)).toBe(1_400);
     expect(held.filter((bound) => bound === 200 || bound === 1_200)).toHaveLength(2);
     for (const [index, { next }] of sent.entries()) expect(next).toBe(sent[index + 1]?.held[0] ?? 1_400);
+  });
+
+  it('say how many of them happened in which month', async () => {
+    const sent = await written(slowBucket(), 1_000);
+    const [counted, expected] = [new Map<string, number>(), new Map<string, number>()];
+    for (const { months, rows } of sent) {
+      expect(months.map(([month]) => month)).toEqual(months.map(([month]) => month).sort());
+      expect(months.reduce((sum, [, count]) => sum + count, 0)).toBe(rows);
+      for (const [month, count] of months) counted.set(month, (counted.get(month) ?? 0) + count);
+    }
+    for (const index of events.keys()) expected.set(monthOf(index), (expected.get(monthOf(index)) ?? 0) + 1);
+    expect([...counted].sort()).toEqual([...expected].sort());
   });
 
   it('that the bucket refuses are told, and none after them is sent', async () => {

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 import type { MultipartUpload } from '../../../platform/storage/multipart-upload.js';
+import { countMonths, type Months } from './lines/months.js';
+import type { EventRun } from './lines/wanted-events.js';
 
 /** Bytes of one part, at least, but for the last: 10,000 parts are 80 GB. */
 export const PART_BYTES = 8 * 1024 * 1024;
@@ -21,6 +23,8 @@ export interface SentPart {
   next: number;
   /** Positions of its events: half-open ranges, their bounds one after another. */
   held: number[];
+  /** How many of its events happened in which month, ascending. */
+  months: [month: string, events: number][];
 }
 
 /**
@@ -33,6 +37,7 @@ export class ExportParts {
   private size = 0;
   private rows = 0;
   private held: number[] = [];
+  private months: Months = new Map();
   private upload: Promise<MultipartUpload> | undefined;
   private readonly leaving: { sent: Promise<void>; memory: Buffer }[] = [];
 
@@ -57,11 +62,12 @@ export class ExportParts {
     this.size += text.copy(this.filling, this.size);
   }
 
-  /** @param first position of the first of them @param before what stands before them */
-  addEvents(first: number, count: number, before: string, text: string | Buffer): void {
+  /** @param before what stands before them @param text of all of them */
+  addEvents({ first, count, lines, ends }: EventRun, before: string, text: string | Buffer): void {
     this.add(before);
     this.add(text);
     this.rows += count;
+    countMonths(this.months, lines, ends);
     if (this.held.at(-1) === first) this.held[this.held.length - 1] = first + count;
     else this.held.push(first, first + count);
   }
@@ -96,15 +102,18 @@ export class ExportParts {
       this.free.push(first.memory);
     }
     const { filling: memory, size, rows, held } = this;
-    const sent = this.send(memory.subarray(0, size), { rows, held, next }, this.leaving.at(-1)?.sent);
+    const months = [...this.months].sort(([one], [other]) => (one < other ? -1 : 1));
+    const about = { rows, held, months, next };
+    const sent = this.send(memory.subarray(0, size), about, this.leaving.at(-1)?.sent);
     sent.catch(() => undefined); // whoever waits for it is told
     this.leaving.push({ sent, memory });
     [this.filling, this.size, this.rows, this.held] = [this.free.pop() ?? Buffer.alloc(0), 0, 0, []];
+    this.months = new Map();
   }
 
   private async send(
     bytes: Buffer,
-    about: Pick<SentPart, 'rows' | 'held' | 'next'>,
+    about: Pick<SentPart, 'rows' | 'held' | 'months' | 'next'>,
     before: Promise<void> | undefined,
   ): Promise<void> {
     const sha256 = hash('sha256', bytes, 'buffer');

@@ -27,9 +27,9 @@ export const NO_PARTS = Buffer.alloc(32);
 /** SHA-256 over a part and the digest of those before it. */
 export function withPart(
   digest: Uint8Array,
-  { number, etag, bytes, rows, sha256, next, held }: SentPart,
+  { number, etag, bytes, rows, sha256, next, held, months }: SentPart,
 ): Buffer {
-  const part = JSON.stringify([number, etag, bytes, rows, sha256.toString('hex'), next, held]);
+  const part = JSON.stringify([number, etag, bytes, rows, sha256.toString('hex'), next, held, months]);
   return createHash('sha256').update(digest).update(part).digest();
 }
 

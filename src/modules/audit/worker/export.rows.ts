@@ -13,7 +13,7 @@ export interface Attempt extends WriteExportPayload {
 }
 
 /** A part of the file that is in the bucket. */
-export type Part = Pick<SentPart, 'number' | 'etag' | 'bytes' | 'rows' | 'sha256'>;
+export type Part = Pick<SentPart, 'number' | 'etag' | 'bytes' | 'rows' | 'sha256' | 'months'>;
 
 /** What there is to do of an export, and how far it is. */
 export interface Claimed extends Attempt {
@@ -106,7 +106,7 @@ async function partsOf(tx: SqlTransaction, organizationId: string, exportId: str
     (Omit<SentPart, 'bytes' | 'rows' | 'next' | 'held'> &
       Record<'bytes' | 'rows' | 'next', bigint> & { held: string[] })[]
   >`
-    SELECT number, etag, bytes, rows, sha256, next_position AS next, held::text[] AS held FROM audit_export_part
+    SELECT number, etag, bytes, rows, sha256, next_position AS next, held::text[] AS held, months FROM audit_export_part
     WHERE organization_id = ${organizationId}::uuid AND export_id = ${exportId}::uuid ORDER BY number`;
   return rows.map(({ bytes, rows: count, next, held, ...part }) => ({
     ...part,
@@ -151,7 +151,7 @@ export async function reportExport(
 export async function recordPart(
   tx: SqlTransaction,
   { organizationId, exportId, attempt }: Attempt,
-  { number, etag, bytes, rows, sha256, next, held }: SentPart,
+  { number, etag, bytes, rows, sha256, next, held, months }: SentPart,
   mac: Buffer,
   now: Date,
 ): Promise<boolean> {
@@ -161,9 +161,9 @@ export async function recordPart(
     WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int`;
   if (changed === 0) return false;
   await tx.$executeRaw`
-    INSERT INTO audit_export_part (organization_id, export_id, number, etag, bytes, rows, sha256, next_position, held)
+    INSERT INTO audit_export_part (organization_id, export_id, number, etag, bytes, rows, sha256, next_position, held, months)
     VALUES (${organizationId}::uuid, ${exportId}::uuid, ${number}::int, ${etag}::text, ${bytes}::bigint, ${rows}::bigint,
-            ${sha256}::bytea, ${next}::bigint, ${held}::bigint[])`;
+            ${sha256}::bytea, ${next}::bigint, ${held}::bigint[], ${JSON.stringify(months)}::jsonb)`;
   return true;
 }
 

@@ -13,7 +13,7 @@ import { AuditService } from '../audit.service.js';
 import type { WriteExportPayload } from '../exports.jobs.js';
 import { manifestKey } from '../exports.keys.js';
 import { ExportBucket } from './export.bucket.js';
-import { LedgerDamaged, NothingSealed, Superseded } from './export.errors.js';
+import { LedgerDamaged, MonthRetired, NothingSealed, Superseded } from './export.errors.js';
 import { ExportFile } from './export.file.js';
 import { manifestLines } from './export.manifest.js';
 import { ExportParts } from './export.parts.js';
@@ -69,6 +69,7 @@ export class ExportService {
       });
     } catch (error) {
       if (error instanceof LedgerDamaged) return this.fail(claimed, 'ledger_damaged', error.position);
+      if (error instanceof MonthRetired) return this.fail(claimed, 'month_retired');
       if (error instanceof TooManyParts) return this.fail(claimed, 'too_large'); // every other try would be as well
       if (!(error instanceof Superseded)) throw error;
     }

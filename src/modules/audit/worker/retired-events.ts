@@ -3,7 +3,7 @@ import type { StorageService } from '../../../platform/storage/storage.service.j
 import { isRetired, type RetiredMonth, retiredMonths } from '../retired.rows.js';
 import { ourSealKeys } from '../seal.rows.js';
 import { provenMonths } from '../verification/proven-months.js';
-import { LedgerDamaged } from './export.errors.js';
+import { LedgerDamaged, MonthRetired } from './export.errors.js';
 import type { LostEvent } from './lines/tree-lines.js';
 
 /** Events that an export passes over, since they went with a month that another export is kept of. */
@@ -15,10 +15,15 @@ export class RetiredEvents {
     private readonly organizationId: string,
   ) {}
 
-  /** @throws {LedgerDamaged} of the first that is not such an event */
+  /**
+   * @throws {LedgerDamaged} of the first that is not such an event
+   * @throws {MonthRetired} of one that is wanted: its month went while the export was waiting, or under way
+   */
   async expectRetired(lost: readonly LostEvent[]): Promise<void> {
-    for (const { position, time } of lost)
+    for (const { position, time, wanted } of lost) {
       if (!time || !isRetired(await this.retired(), time)) throw new LedgerDamaged(position);
+      if (wanted) throw new MonthRetired();
+    }
   }
 
   private retired(): Promise<RetiredMonth[]> {

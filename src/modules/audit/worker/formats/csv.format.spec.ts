@@ -28,7 +28,7 @@ const event = (changes: Partial<AuditRecord>): AuditRecord => ({
 const lineOf = async (changes: Partial<AuditRecord>): Promise<string> => {
   const lines = Buffer.from(`${canonicalForm(event(changes))}\n`);
   const context = { source: 's', findStudies: () => Promise.resolve(new Map<string, string>()) };
-  return String(await csv.write({ first: 7, count: 1, lines }, context));
+  return String(await csv.write({ first: 7, count: 1, lines, ends: [lines.length] }, context));
 };
 
 it('has a field a column', async () => {

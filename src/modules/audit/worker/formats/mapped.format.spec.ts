@@ -6,7 +6,9 @@ import { fhir } from './fhir.format.js';
 
 const event = record();
 const context = { source: 'here', findStudies: () => Promise.resolve(new Map<string, string>()) };
-const events = { first: 7, count: 2, lines: Buffer.from(`${canonicalForm(event)}\n`.repeat(2)) };
+const line = Buffer.from(`${canonicalForm(event)}\n`);
+const ends = [line.length, 2 * line.length];
+const events = { first: 7, count: 2, lines: Buffer.concat([line, line]), ends };
 
 it('tells in FHIR where in the ledger an event is', async () => {
   const entries = JSON.parse(`[${await fhir.write(events, context)}]`) as { resource: object }[];

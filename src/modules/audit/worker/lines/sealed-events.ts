@@ -31,7 +31,7 @@ export async function sealedEvents(ledger: Ledger, stretch: Stretch): Promise<Se
     const { lines, lost } = found.get(first)!;
     for (const some of lines) events.runs.push(...wanted.runsOf(some));
     for (const { position, time } of lost)
-      events.lost.push({ position, time: time && !wanted.isWithin(time) ? time : undefined });
+      events.lost.push({ position, time, ...(time && wanted.isWithin(time) && { wanted: true }) });
   }
   if (next !== stretch.endTree) events.lost.push({ position: next, time: undefined });
   return events;

@@ -59,22 +59,32 @@ export interface NamedEvents {
   leaves: Buffer[];
 }
 
-/** What trees say of their events, by the trees' first positions; of one that does not fit its size, nothing. */
+/** What trees say of their events, by the trees' first positions; of one that does not fit its size, or what it is found by, nothing. */
 export async function eventsOfTrees(
   tx: SqlTransaction,
   organizationId: string,
   trees: readonly Pick<SealedTree, 'first' | 'size'>[],
 ): Promise<Map<number, NamedEvents>> {
   const rows = await tx.$queryRaw<
-    { first: bigint; ids: string[] | null; times: Date[] | null; leaves: Buffer }[]
+    {
+      first: bigint;
+      ids: string[] | null;
+      times: Date[] | null;
+      leaves: Buffer;
+      firstTime: Date;
+      lastTime: Date;
+    }[]
   >`
-    SELECT first_position AS first, event_ids::text[] AS ids, event_times AS times, leaves FROM audit_tree
+    SELECT first_position AS first, event_ids::text[] AS ids, event_times AS times, leaves,
+           first_time AS "firstTime", last_time AS "lastTime"
+    FROM audit_tree
     WHERE organization_id = ${organizationId}::uuid AND first_position = ANY (${trees.map(({ first }) => first)}::bigint[])`;
   const sizes = new Map(trees.map(({ first, size }) => [first, size]));
   const named = new Map<number, NamedEvents>();
-  for (const { first, ids, times, leaves } of rows) {
+  for (const { first, ids, times, leaves, firstTime, lastTime } of rows) {
     const size = sizes.get(Number(first))!;
     if (ids?.length !== size || times?.length !== size || leaves.length !== size * HASH_BYTES) continue;
+    if (!times.every((time) => time >= firstTime && time <= lastTime)) continue;
     const events = ids.map((id, index) => ({ id, occurredAt: times[index]! }));
     named.set(Number(first), { events, leaves: unpackLeaves(leaves) });
   }

@@ -20,6 +20,8 @@ export interface LostEvent {
   position: number;
   /** As its tree has it, which nobody has signed; undefined when no retired month is a reason for it. */
   time: Date | undefined;
+  /** Whether that is in the interval. */
+  wanted?: true;
 }
 
 /** All that there is of a tree, by position. */

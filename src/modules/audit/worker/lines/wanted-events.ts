@@ -1,6 +1,7 @@
 import type { AuditRecord } from '../../audit.events.js';
 import { recordOf } from '../../canonical.record.js';
 import { type EventFilter, whereEvent } from '../../event.filter.js';
+import { timeAt } from './months.js';
 import type { Lines } from './tree-lines.js';
 
 /** Events one behind the other in an organization's ledger, as `canonicalForm` gives them, with a line end behind each. */
@@ -9,6 +10,8 @@ export interface EventRun {
   first: number;
   count: number;
   lines: Buffer;
+  /** Where each line ends, behind its line end. */
+  ends: readonly number[];
 }
 
 /** What an export is asked for. Positions and times are half-open. */
@@ -19,9 +22,6 @@ export interface Wanted {
   to: Date | null;
   filter: EventFilter;
 }
-
-/** A member of a form, behind which are two that are texts at most: in those it would have other quotes. Details come before it. */
-const TIME = Buffer.from(',"time":"');
 
 /** Tells the events that are wanted, by what is sealed of them. */
 export class WantedEvents {
@@ -48,17 +48,20 @@ export class WantedEvents {
     const { from, to, texts } = this;
     const whole = first >= next && first + ends.length <= until;
     if (whole && from === -Infinity && to === Infinity && texts.length === 0)
-      return [{ first, count: ends.length, lines: bytes }];
+      return [{ first, count: ends.length, lines: bytes, ends }];
     if (!texts.every((text) => bytes.includes(text))) return [];
     const runs: EventRun[] = [];
     let began: number | undefined;
     const end = (behind: number): void => {
-      if (began !== undefined)
+      if (began !== undefined) {
+        const start = ends[began - 1] ?? 0;
         runs.push({
           first: first + began,
           count: behind - began,
-          lines: bytes.subarray(ends[began - 1] ?? 0, ends[behind - 1]),
+          lines: bytes.subarray(start, ends[behind - 1]),
+          ends: ends.slice(began, behind).map((at) => at - start),
         });
+      }
       began = undefined;
     };
     for (let index = 0; index < ends.length; index++) {
@@ -83,6 +86,6 @@ export class WantedEvents {
 
 /** In milliseconds since 1970. */
 function timeOf(form: Buffer): number {
-  const at = form.lastIndexOf(TIME) + TIME.length;
+  const at = timeAt(form, form.length);
   return Date.parse(form.toString('latin1', at, form.indexOf('"', at)));
 }

@@ -1,0 +1,28 @@
+/** How many events happened in which month (`YYYY-MM`, UTC). */
+export type Months = Map<string, number>;
+
+/** A member of a form, behind which are two that are texts at most: in those it would have other quotes. Details come before it. */
+const TIME = Buffer.from(',"time":"');
+/** Of `YYYY-MM`; years of more than four digits have a sign and two more. */
+const [MONTH_BYTES, LONG_MONTH_BYTES] = [7, 10];
+const [PLUS, MINUS] = [0x2b, 0x2d];
+
+/** Where the time of an event begins in canonical forms. @param end of the event's form */
+export const timeAt = (forms: Buffer, end: number): number => forms.lastIndexOf(TIME, end) + TIME.length;
+
+/** Adds the events of some lines, by the times that are sealed. @param ends where each line ends, behind its line end */
+export function countMonths(months: Months, lines: Buffer, ends: readonly number[]): void {
+  let [month, count] = ['', 0];
+  const add = () => void (count > 0 && months.set(month, (months.get(month) ?? 0) + count));
+  for (const end of ends) {
+    const at = timeAt(lines, end);
+    const isLong = lines[at] === PLUS || lines[at] === MINUS;
+    const next = lines.toString('latin1', at, at + (isLong ? LONG_MONTH_BYTES : MONTH_BYTES));
+    if (next !== month) {
+      add();
+      [month, count] = [next, 0];
+    }
+    count++;
+  }
+  add();
+}

@@ -252,6 +252,20 @@ describe('a sealer', () => {
     await expectHeads();
   });
 
+  it('goes on signing by our key, whatever other one is there', async () => {
+    const organizationId = await insertOrganization(stack.admin);
+    await write(organizationId, 2);
+    const own = new DatabaseService(stack.workerConfig);
+    await own.outside.$executeRaw`
+      INSERT INTO audit_key (kid, public_key, sealed_private, created_at, mac) VALUES ('x', '', '', '9999-01-01', '')`;
+    await own.onApplicationShutdown();
+    await newSealer().seal();
+    await expectWhole(organizationId, 2);
+    await stack.admin.query(`ALTER TABLE audit_key DISABLE TRIGGER USER`);
+    await stack.admin.query(`DELETE FROM audit_key WHERE kid = 'x'`);
+    await stack.admin.query(`ALTER TABLE audit_key ENABLE TRIGGER USER`);
+  });
+
   it('under another master key seals nothing, and says why', async () => {
     const organizationId = await insertOrganization(stack.admin);
     await write(organizationId, 2);

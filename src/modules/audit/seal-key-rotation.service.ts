@@ -39,7 +39,7 @@ export class SealKeyRotationService {
     const { SCANDOCK_MASTER_KEY: masterKey } = this.config;
     return this.database.withOrganizationSql(PLATFORM_ORGANIZATION, async (tx) => {
       await lockSealKeys(tx);
-      const former = await signingSealKey(tx);
+      const former = await signingSealKey(tx, masterKey);
       if (former) openSealKey(masterKey, former);
       const key = await newSealKey(masterKey);
       // The newest signs, whatever the clock of the machine said that made the former.

@@ -12,6 +12,7 @@ import {
   type SealKeyRow,
   type Signed,
   type TreeEntry,
+  WrongMasterKey,
 } from './seal.js';
 
 /** Of SHA-256. */
@@ -175,12 +176,19 @@ export async function lockSealKeys(tx: SqlTransaction): Promise<void> {
   await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit key', 0))`;
 }
 
-/** The key that signs now. */
+/**
+ * The key that signs now: the newest that we have made, whatever else somebody has put there. Undefined when there is none at all.
+ * @throws {@link WrongMasterKey} when none of those there are is ours
+ */
 export async function signingSealKey(
   tx: SqlTransaction,
+  masterKey: Uint8Array,
 ): Promise<(SealKeyRow & { createdAt: Date }) | undefined> {
-  const [newest] = await tx.$queryRaw<(SealKeyRow & { createdAt: Date })[]>`
-    SELECT kid, public_key AS "publicKey", mac, sealed_private AS "sealedPrivate", created_at AS "createdAt" FROM audit_key ORDER BY created_at DESC, kid LIMIT 1`;
+  const rows = await tx.$queryRaw<(SealKeyRow & { createdAt: Date })[]>`
+    SELECT kid, public_key AS "publicKey", mac, sealed_private AS "sealedPrivate", created_at AS "createdAt"
+    FROM audit_key ORDER BY created_at DESC, kid`;
+  const newest = rows.find((row) => isOurs(masterKey, row));
+  if (!newest && rows.length > 0) throw new WrongMasterKey();
   return newest;
 }
 

@@ -133,11 +133,11 @@ export function isOurs(masterKey: Uint8Array, { kid, publicKey, mac }: PublicSea
   return mac.length === expected.length && timingSafeEqual(mac, expected);
 }
 
-/** The private half of a key was sealed under another one: nothing can be signed by it. */
+/** The keys there are were made under another one: nothing can be signed by them. */
 export class WrongMasterKey extends Error {
   override name = 'WrongMasterKey';
 
-  constructor(cause: unknown) {
+  constructor(cause?: unknown) {
     super('SCANDOCK_MASTER_KEY is not the one that the keys of the audit seals were sealed under', { cause });
   }
 }

@@ -11,6 +11,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { anchorKey, anchorText, parseAnchor } from '../../../src/modules/audit/anchor.js';
 import { VerificationService } from '../../../src/modules/audit/verification.service.js';
 import { plantExport } from '../../../src/modules/audit/verification/planted-export.fixture.js';
+import { BucketAnchors, UrlAnchors } from '../../../src/modules/audit/worker/anchor-places.js';
 import { Anchoring } from '../../../src/modules/audit/worker/anchoring.js';
 import { AuditGauges } from '../../../src/modules/audit/worker/audit-gauges.js';
 import { anchorsAround } from '../../../src/modules/audit/verification/anchor-check.js';
@@ -74,6 +75,14 @@ beforeEach(() => {
   offset += 120_000; // whatever was refused is due again
 });
 
+/** As another process would begin. */
+const restarted = () =>
+  new Anchoring(
+    worker.get(DatabaseService, { strict: false }),
+    worker.get(Clock),
+    worker.get(BucketAnchors, { strict: false }),
+    worker.get(UrlAnchors, { strict: false }),
+  );
 const act = () => new Client(world.baseUrl, tenant.apiKey).get('/api/v1/exams');
 const noted = async (place: string) =>
   (
@@ -141,9 +150,38 @@ describe('heads of seals', () => {
     await asSuperuser(world.admin, (client) =>
       client.query(`DELETE FROM audit_anchor WHERE place = 'bucket' AND seal_number = $1`, [last]),
     );
-    await anchoring.run();
+    await restarted().run();
     expect(await noted('bucket')).toEqual(upTo(last));
     expect(await inBucket(last)).toBe(text);
+  });
+
+  it('are taken, and told of, whatever the database says of where they are', async () => {
+    let taken = await sealer.seal();
+    await anchoring.run();
+    const forge = async () => {
+      await world.admin.query(
+        `INSERT INTO audit_anchor VALUES ('bucket', 4503599627370496, now()), ('url', 4503599627370496, now())`,
+      );
+      for (const one of [anchoring, restarted()]) {
+        answer = 503;
+        offset += 120_000;
+        const last = await sealer.seal();
+        await one.run();
+        await worker.get(AuditGauges, { strict: false }).run();
+        expect((await gauge('scandock_audit_anchor_behind')).url).toBe(last - taken);
+        answer = 204;
+        offset += 120_000;
+        await one.run();
+        expect(parseAnchor(await inBucket(last))).toMatchObject({ seal: last });
+        expect(received.at(-1)!.id).toBe(`seal-${last}`);
+        taken = last;
+      }
+    };
+    await forge().finally(() =>
+      asSuperuser(world.admin, (client) =>
+        client.query('DELETE FROM audit_anchor WHERE seal_number > 1000000'),
+      ),
+    );
   });
 
   it('are never written over others, and that is said', async () => {

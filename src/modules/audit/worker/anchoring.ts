@@ -4,7 +4,7 @@ import { Clock } from '../../../platform/clock/clock.js';
 import { DatabaseService } from '../../../platform/database/database.service.js';
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import { Chore } from '../../../platform/queue/chore.js';
-import { insertAnchor, lastAnchored } from '../seal.rows.js';
+import { insertAnchor, lastAnchored, lastSeal } from '../seal.rows.js';
 import { headsFrom } from '../verification/ledger-reader.js';
 import { AnchorConflictError, type AnchorPlace, BucketAnchors, UrlAnchors } from './anchor-places.js';
 
@@ -23,6 +23,8 @@ export class Anchoring extends Chore {
   private readonly logger = new Logger(Anchoring.name);
   private readonly places: AnchorPlace[];
   private readonly refused = new Map<string, { until: number; pause: number }>();
+  /** The last head that this process has taken to each place. */
+  private readonly taken = new Map<string, { seal: number; head: Buffer }>();
 
   constructor(
     private readonly database: DatabaseService,
@@ -56,14 +58,29 @@ export class Anchoring extends Chore {
     return this.places.map(({ name }) => name);
   }
 
+  /** How many heads a place has not got. @param noted the last that the database says it has */
+  behind(place: string, seal: number, noted: number): number {
+    return Math.max(0, seal - (this.taken.get(place)?.seal ?? Math.min(noted, seal)));
+  }
+
+  /**
+   * From the one behind the last that was noted. That is a row of the very database which anchors are to guard: whatever it says,
+   * the newest head is taken, and with it all before are bound.
+   */
   private async takeAll(place: AnchorPlace): Promise<void> {
     const end = performance.now() + TURN_MS;
-    let next = (await this.inside((tx) => lastAnchored(tx, place.name))) + 1;
+    const [newest, noted] = await this.inside(async (tx) => [
+      await lastSeal(tx),
+      await lastAnchored(tx, place.name),
+    ]);
+    if (!newest || this.taken.get(place.name)?.head.equals(newest.head)) return;
+    let next = Math.min(noted + 1, newest.seal);
     while (performance.now() < end) {
       const heads = await this.inside((tx) => headsFrom(tx, next));
       if (heads.length === 0) return;
       for (const head of heads) {
         await place.take(head);
+        this.taken.set(place.name, head);
         await this.inside((tx) => insertAnchor(tx, place.name, head.seal, this.clock.now()));
         next = head.seal + 1;
         if (performance.now() >= end) return;

@@ -38,7 +38,10 @@ export class AuditGauges extends Chore {
       const last = await lastSeal(tx);
       auditSealAgeSeconds.set(age(last?.time));
       for (const place of this.anchoring.placeNames)
-        auditAnchorBehind.set({ place }, (last?.seal ?? 0) - (await lastAnchored(tx, place)));
+        auditAnchorBehind.set(
+          { place },
+          this.anchoring.behind(place, last?.seal ?? 0, await lastAnchored(tx, place)),
+        );
     });
   }
 }

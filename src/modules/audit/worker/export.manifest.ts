@@ -43,7 +43,7 @@ export async function* manifestLines(
   const complete = Object.keys(written.filter).length === 0;
   const proven = format === 'ndjson'; // of other files the rows are not the leaves
   const { key, first, bounds } = await database.withOrganizationSql(organizationId, async (tx) => ({
-    key: openSealKey(masterKey, (await signingSealKey(tx))!), // what is sealed was sealed with one
+    key: openSealKey(masterKey, (await signingSealKey(tx, masterKey))!), // what is sealed was sealed with one
     first: await firstListed(tx, organizationId, scope, written),
     bounds: await heldBounds(tx, written),
   }));

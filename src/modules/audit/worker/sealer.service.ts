@@ -154,10 +154,10 @@ export class SealerService {
 
   /** Made when there is none yet. @throws {@link WrongMasterKey} */
   private async signingKey(tx: SqlTransaction): Promise<SealKey> {
-    let row: SealKeyRow | undefined = await signingSealKey(tx);
+    let row: SealKeyRow | undefined = await signingSealKey(tx, this.config.SCANDOCK_MASTER_KEY);
     if (!row) {
       await lockSealKeys(tx);
-      row = await signingSealKey(tx); // of another process, which was faster
+      row = await signingSealKey(tx, this.config.SCANDOCK_MASTER_KEY); // of another process, which was faster
     }
     if (!row) {
       row = await newSealKey(this.config.SCANDOCK_MASTER_KEY);

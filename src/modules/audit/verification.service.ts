@@ -31,6 +31,8 @@ import { judgeEvents, leafOf } from './verification/tree-events.js';
 
 /** Events of one request at most. */
 const MOST_EVENTS = 1_000_000;
+/** Signatures of heads that one request checks; of more of them, a year has half a million, hashes alone tell what is wrong. */
+const MOST_SIGNATURES = 2_000;
 /** Ledgers that one process verifies at once: each takes a connection and much of a core. */
 const MOST_AT_ONCE = 2;
 /** Events that are read at a time: so long the process does nothing else. */
@@ -40,6 +42,7 @@ const SLICE = 1_000;
 interface Walk {
   organizationId: string;
   interval: Interval;
+  signal: AbortSignal | undefined;
   keys: SealKeys;
   chain: EntryChain;
   events: number;
@@ -61,6 +64,7 @@ interface Walk {
 export class VerificationService {
   /** Organizations whose ledger this process is at. */
   private readonly underWay = new Set<string>();
+  mostSignatures = MOST_SIGNATURES;
 
   constructor(
     @Inject(CONFIG) private readonly config: ConfigValues,
@@ -68,8 +72,12 @@ export class VerificationService {
     private readonly storage: StorageService,
   ) {}
 
-  /** One at a time for an organization and few for all, since each reads and hashes as much as a million events. @throws verification_under_way, too_many_events */
-  async verify(organizationId: string, interval: Verify): Promise<Verification> {
+  /**
+   * One at a time for an organization and few for all, since each reads and hashes as much as a million events.
+   * @param signal ends it: nobody waits for what is found
+   * @throws verification_under_way, too_many_events; what the signal was aborted with
+   */
+  async verify(organizationId: string, interval: Verify, signal?: AbortSignal): Promise<Verification> {
     if (this.underWay.has(organizationId) || this.underWay.size >= MOST_AT_ONCE)
       throw new ApplicationError(
         'verification_under_way',
@@ -78,13 +86,17 @@ export class VerificationService {
       );
     this.underWay.add(organizationId);
     try {
-      return await this.walk(organizationId, interval);
+      return await this.walk(organizationId, interval, signal);
     } finally {
       this.underWay.delete(organizationId);
     }
   }
 
-  private async walk(organizationId: string, { from, to }: Verify): Promise<Verification> {
+  private async walk(
+    organizationId: string,
+    { from, to }: Verify,
+    signal?: AbortSignal,
+  ): Promise<Verification> {
     const { database, storage } = this;
     const interval = { ...(from && { from: new Date(from) }), ...(to && { to: new Date(to) }) };
     const [keys, extent, told] = await this.inside(organizationId, async (tx) => [
@@ -101,7 +113,17 @@ export class VerificationService {
     const proven = await provenMonths({ database, storage }, keys, organizationId, told);
     const chain = new EntryChain(keys, organizationId);
     const months = { told, proven };
-    const walk: Walk = { organizationId, interval, keys, chain, events: 0, seals: 0, months, retired: 0 };
+    const walk: Walk = {
+      organizationId,
+      interval,
+      signal,
+      keys,
+      chain,
+      events: 0,
+      seals: 0,
+      months,
+      retired: 0,
+    };
     const first = from === undefined ? 1 : extent.first;
     const last = to === undefined ? Number.MAX_SAFE_INTEGER : extent.last;
     let found =
@@ -132,6 +154,7 @@ export class VerificationService {
       if (wrong) return wrong;
     }
     for (let next = first; ;) {
+      walk.signal?.throwIfAborted();
       const { wrong, end } = await this.inside(organizationId, (tx) => this.walkBatch(tx, walk, next, last));
       if (wrong || end === undefined) return wrong;
       next = end;
@@ -225,7 +248,8 @@ export class VerificationService {
 
   /**
    * From the first seal that the interval's trees were made for to the newest head: numbers, signatures, and that each follows
-   * from the one before. That a head is over the newest entries of all organizations is computed for three: those of the first
+   * from the one before. Of very many heads the newest one's signature stands for all, since each is over the hash of the one before:
+   * if something is wrong then, each is looked at, to name the first. That a head is over the newest entries of all organizations is computed for three: those of the first
    * and of the last tree, and the newest one, which nothing can be cut off without.
    */
   private async checkHeads(
@@ -235,18 +259,12 @@ export class VerificationService {
     const anchors = await anchorsAround(this.storage, known?.seal ?? 0);
     const concerned = walk.firstSeal ?? known?.seal ?? 1;
     const start = Math.max(1, Math.min(concerned, known?.seal ?? 1) - 1);
-    const check = new HeadCheck(walk.keys, start);
-    const asked = new Set([walk.firstSeal, walk.lastSeal]);
-    let wrong: Fault | undefined;
-    for (let number = start; wrong === undefined;) {
-      const heads = await this.inside(walk.organizationId, (tx) => headsFrom(tx, number));
-      if (heads.length === 0) break;
-      for (const head of heads) wrong ??= check.add(head);
-      for (const head of heads.filter(({ seal }) => asked.has(seal)))
-        wrong ??= await this.checkRoot(walk, head);
-      number = heads.at(-1)!.seal + 1;
-    }
-    const { newest } = check;
+    const last = known?.seal ?? 0;
+    const isFew = last - start < this.mostSignatures;
+    let found = await this.walkHeads(walk, start, (seal) => isFew || seal >= last);
+    if (!isFew && found.wrong) found = await this.walkHeads(walk, start, () => true);
+    const { newest } = found;
+    let { wrong } = found;
     if (newest) wrong ??= await this.checkRoot(walk, newest);
     // The trees of a seal are there before its head is.
     if ((walk.lastSeal ?? 0) > (newest?.seal ?? 0) + 1)
@@ -261,6 +279,27 @@ export class VerificationService {
       ...(newest && { through: newest.time }),
       ...(anchored.through && { anchoredThrough: anchored.through }),
     };
+  }
+
+  /** @param signed whose signature is checked */
+  private async walkHeads(
+    walk: Walk,
+    start: number,
+    signed: (seal: number) => boolean,
+  ): Promise<{ wrong: Fault | undefined; newest: HeadCheck['newest'] }> {
+    const check = new HeadCheck(walk.keys, start, signed);
+    const asked = new Set([walk.firstSeal, walk.lastSeal]);
+    let wrong: Fault | undefined;
+    for (let number = start; wrong === undefined;) {
+      walk.signal?.throwIfAborted();
+      const heads = await this.inside(walk.organizationId, (tx) => headsFrom(tx, number));
+      if (heads.length === 0) break;
+      for (const head of heads) wrong ??= check.add(head);
+      for (const head of heads.filter(({ seal }) => asked.has(seal)))
+        wrong ??= await this.checkRoot(walk, head);
+      number = heads.at(-1)!.seal + 1;
+    }
+    return { wrong, newest: check.newest };
   }
 
   private checkRoot(walk: Walk, head: Parameters<typeof rootFault>[1]): Promise<Fault | undefined> {

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { VerificationService } from '../../../src/modules/audit/verification.service.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
-import { Client } from '../../support/client.js';
+import { Client, eventually } from '../../support/client.js';
 import { lockWaiters } from '../../support/lock-waiters.js';
 import { plantEventsAt } from '../../support/past-events.js';
+import { asSuperuser, putBack } from '../../support/tampered-ledger.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
 jest.setTimeout(120_000);
@@ -73,6 +75,74 @@ it('is verified once at a time for an organization, and two at a time in all, wh
   }
   for (const { apiKey } of [tenant, third])
     expect((await new Client(world.baseUrl, apiKey).post(VERIFY, {})).status).toBe(200);
+});
+
+it('ends when nobody waits for it any more', async () => {
+  const other = await world.newTenant();
+  const locked = await world.admin.connect();
+  try {
+    await locked.query('BEGIN; LOCK TABLE audit_tree IN ACCESS EXCLUSIVE MODE');
+    const hungUp = new AbortController();
+    const headers = { authorization: `Bearer ${other.apiKey}`, 'content-type': 'application/json' };
+    const asked = fetch(`${world.baseUrl}${VERIFY}`, {
+      method: 'POST',
+      headers,
+      body: '{}',
+      signal: hungUp.signal,
+    });
+    await lockWaiters(world.admin, 1);
+    hungUp.abort();
+    await expect(asked).rejects.toThrow(/abort/);
+    await locked.query('COMMIT');
+  } finally {
+    locked.release(true);
+  }
+  // It says so itself.
+  const told = await eventually(
+    async () =>
+      (
+        await world.admin.query(
+          `SELECT outcome, detail->>'code' AS code FROM audit_event WHERE organization_id = $1 AND action = 'audit:verify'`,
+          [other.organizationId],
+        )
+      ).rows,
+    (rows) => rows.length > 0,
+  );
+  expect(told).toEqual([{ outcome: 'failure', code: 'caller_gone' }]);
+  expect((await new Client(world.baseUrl, other.apiKey).post(VERIFY, {})).status).toBe(200);
+});
+
+it('over very many seals checks their hashes, and names the first that is wrong as well', async () => {
+  const verification = world.api.app.get(VerificationService, { strict: false });
+  const verified = () => verification.verify(tenant.organizationId, {});
+  const most = verification.mostSignatures;
+  try {
+    verification.mostSignatures = 1;
+    expect(await verified()).toMatchObject({ valid: true });
+    for (const change of [
+      `root = sha256('x')`,
+      `sealed_at = sealed_at + interval '1 ms'`,
+      `head = sha256('x')`,
+    ])
+      await putBack(world.admin, async () => {
+        await asSuperuser(world.admin, (admin) =>
+          admin.query(`UPDATE audit_seal SET ${change} WHERE number = 2`),
+        );
+        expect(await verified()).toMatchObject({ valid: false, first_bad: { seal: 2 } });
+      });
+    await putBack(world.admin, async () => {
+      await asSuperuser(world.admin, (admin) =>
+        admin.query(`UPDATE audit_seal SET signature = sha512('x')
+                     WHERE number = (SELECT max(number) FROM audit_seal)`),
+      );
+      expect(await verified()).toMatchObject({
+        valid: false,
+        first_bad: { why: expect.stringMatching(/^head/) },
+      });
+    });
+  } finally {
+    verification.mostSignatures = most;
+  }
 });
 
 it('with more than a million events says that it is too long', async () => {

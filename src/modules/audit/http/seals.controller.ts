@@ -1,7 +1,9 @@
-import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Post, Query, Res } from '@nestjs/common';
 import { ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import type { Caller } from '../../../platform/authorization/principal.js';
 import { Requires } from '../../../platform/authorization/requires.js';
+import { ApplicationError } from '../../../platform/errors/application-error.js';
 import { CurrentCaller } from '../../../platform/http/request-context.js';
 import {
   type ListSeals,
@@ -55,7 +57,13 @@ export class SealsController {
   verify(
     @CurrentCaller() caller: Caller,
     @Body({ schema: verifySchema }) interval: Verify,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Verification> {
-    return this.verification.verify(caller.principal.organizationId, interval);
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort(callerGone()));
+    return this.verification.verify(caller.principal.organizationId, interval, gone.signal);
   }
 }
+
+const callerGone = (): ApplicationError =>
+  new ApplicationError('caller_gone', 400, 'The caller did not wait for the answer.');

@@ -1,12 +1,12 @@
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
-import { hashOf, headForm, rootOver, type SealHead, type Signed } from '../seal.js';
+import { rootOver, type SealHead, type Signed } from '../seal.js';
 import { newestEntries } from '../seal.rows.js';
 import { HeadChain, type SealKeys } from './chains.js';
 import { fault, type Fault } from './fault.js';
 
 /**
- * The heads from the first one that is concerned to the newest. Of each: number, signature, and that it follows from the one
- * before it. {@link rootFault} says whether one is over the newest entries of all organizations as of then.
+ * The heads from the first one that is concerned to the newest. Of each: number, signature if it is asked for, and that it follows
+ * from the one before it. {@link rootFault} says whether one is over the newest entries of all organizations as of then.
  */
 export class HeadCheck {
   private readonly chain: HeadChain;
@@ -17,6 +17,8 @@ export class HeadCheck {
     keys: SealKeys,
     /** Number of the first. */
     private readonly from: number,
+    /** Whose signature is checked; the others are what was signed if the last one is. */
+    private readonly signed: (seal: number) => boolean = () => true,
   ) {
     this.chain = new HeadChain(keys);
   }
@@ -25,9 +27,9 @@ export class HeadCheck {
   add(head: SealHead & Signed & { head: Buffer }): Fault | undefined {
     if (!this.newest && head.seal !== this.from) return fault('head', { seal: this.from }, 'It is missing.');
     this.newest = head;
-    const wrong = this.chain.add(head);
+    const wrong = this.chain.add(head, !this.signed(head.seal));
     if (wrong) return wrong;
-    if (hashOf(headForm(head)).equals(head.head)) return undefined;
+    if (this.chain.hash?.equals(head.head)) return undefined;
     return fault('head', { seal: head.seal }, 'It has another hash than is kept beside it.');
   }
 }

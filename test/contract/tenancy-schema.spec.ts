@@ -80,7 +80,6 @@ const LEDGER_RIGHTS: Record<string, string[]> = {
     'audit_event SELECT',
     'audit_seal SELECT',
     'audit_tree SELECT',
-    'audit_unsealed INSERT',
     'audit_unsealed SELECT',
   ],
   scandock_worker: [
@@ -97,7 +96,6 @@ const LEDGER_RIGHTS: Record<string, string[]> = {
     'audit_tree INSERT',
     'audit_tree SELECT',
     'audit_unsealed DELETE',
-    'audit_unsealed INSERT',
     'audit_unsealed SELECT',
   ],
 };
@@ -110,6 +108,9 @@ const LEDGER_TABLES = [
   'audit_tree',
   'audit_unsealed',
 ];
+
+/** Events wait there for their seal, and only the trigger of the ledger puts them there. */
+const QUEUED = 'audit_unsealed';
 
 let stack: Stack;
 let app: Pool;
@@ -149,6 +150,7 @@ describe('every table', () => {
           (table) => `${table} SELECT {scandock_definer}`,
         ),
         ...SWEPT.map((table) => `${table} DELETE {scandock_definer}`),
+        `${QUEUED} INSERT {scandock_definer}`,
       ].sort(),
     );
   });
@@ -201,7 +203,11 @@ describe('functions that act as their owner', () => {
        WHERE p.grantee = 'scandock_definer'::regrole AND c.relnamespace IN ('public'::regnamespace, 'bullmq'::regnamespace)`,
     );
     expect(grants.map(({ grant }) => grant).sort()).toEqual(
-      [...RESOLVED.map((table) => `${table} SELECT`), ...SWEPT.map((table) => `${table} DELETE`)].sort(),
+      [
+        ...RESOLVED.map((table) => `${table} SELECT`),
+        ...SWEPT.map((table) => `${table} DELETE`),
+        `${QUEUED} INSERT`,
+      ].sort(),
     );
     const columns = await all<{ grant: string }>(
       `SELECT c.relname || ' ' || a.attname || ' ' || p.privilege_type AS grant
@@ -386,6 +392,7 @@ describe.each([
     'UPDATE outbox_event SET type = type',
     'TRUNCATE outbox_event',
     `COPY exam TO PROGRAM 'true'`,
+    'INSERT INTO audit_unsealed SELECT organization_id, occurred_at, id FROM audit_event',
     'UPDATE audit_unsealed SET occurred_at = occurred_at',
     'TRUNCATE audit_unsealed',
     'UPDATE audit_tree SET root = root',

@@ -3,8 +3,8 @@ declare module '../audit/audit.events.js' {
     'results:deliver': { order: string; size: number; replayed: boolean };
     /** One for each result of a page: a URL for the bytes of each is in it. */
     'results:download': { order: string };
-    /** `repeated`: how many of the results had been acknowledged before. */
-    'results:acknowledge': { results: string[]; repeated: number; unknown: number };
+    /** `repeated`: whether it had been acknowledged before; how many were asked for at once, and how many of these there are not. */
+    'results:acknowledge': { repeated: boolean; asked: number; unknown: number };
   }
 }
 

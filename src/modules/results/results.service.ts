@@ -83,26 +83,30 @@ export class ResultsService {
             { organizationId, id: { in: ids }, deliveredAt: { not: null } },
           ],
         },
-        select: { id: true },
+        select: { id: true, acknowledgedAt: true },
       });
-      const known = new Set(found.map(({ id }) => id));
+      const known = new Map(found.map(({ id, acknowledgedAt }) => [id, acknowledgedAt]));
       const acknowledged = ids.filter((id) => known.has(id));
-      const { count } = await tx.result.updateMany({
+      await tx.result.updateMany({
         where: { organizationId, id: { in: acknowledged }, acknowledgedAt: null },
         data: { acknowledgedAt: this.clock.now() },
       });
       const unknown = ids.filter((id) => !known.has(id));
+      // One each, by which it is found: reports of a study ask for events of its results.
+      const told = acknowledged.length > 0 ? acknowledged : [undefined];
       await this.audit.record(
         tx,
-        actedBy<'results:acknowledge'>(caller, {
-          action: 'results:acknowledge',
-          resource: { type: 'Result', ...(acknowledged.length === 1 && { id: acknowledged[0]! }) },
-          detail: {
-            results: acknowledged,
-            repeated: acknowledged.length - count,
-            unknown: unknown.length,
-          },
-        }),
+        ...told.map((id) =>
+          actedBy<'results:acknowledge'>(caller, {
+            action: 'results:acknowledge',
+            resource: { type: 'Result', ...(id !== undefined && { id }) },
+            detail: {
+              repeated: id !== undefined && known.get(id) !== null,
+              asked: ids.length,
+              unknown: unknown.length,
+            },
+          }),
+        ),
       );
       return { acknowledged, unknown };
     });

@@ -417,12 +417,15 @@ describe('reports to be fetched', () => {
       });
     expect(idsOf(await listed())).toEqual([ids[2]]);
     const { rows } = await world.admin.query(
-      `SELECT detail FROM audit_event WHERE action = 'results:acknowledge' AND organization_id = $1 ORDER BY id`,
-      [owner.organizationId],
+      `SELECT resource_id AS id, detail FROM audit_event
+       WHERE action = 'results:acknowledge' AND organization_id = $1 ORDER BY occurred_at, resource_id <> $2`,
+      [owner.organizationId, ids[1]],
     );
     expect(rows).toEqual([
-      { detail: { results: [ids[1], ids[0]], repeated: 0, unknown: 1 } },
-      { detail: { results: [ids[1], ids[0]], repeated: 2, unknown: 1 } },
+      { id: ids[1], detail: { repeated: false, asked: 3, unknown: 1 } },
+      { id: ids[0], detail: { repeated: false, asked: 3, unknown: 1 } },
+      { id: ids[1], detail: { repeated: true, asked: 3, unknown: 1 } },
+      { id: ids[0], detail: { repeated: true, asked: 3, unknown: 1 } },
     ]);
   });
 

@@ -1,0 +1,8 @@
+-- Only the trigger queues events for their seal. Whoever could write there by hand could have an event sealed twice, or one that
+-- there is not, which nothing takes back.
+ALTER FUNCTION audit_event_await_seal() SECURITY DEFINER;
+ALTER FUNCTION audit_event_await_seal() OWNER TO scandock_definer;
+REVOKE ALL ON FUNCTION audit_event_await_seal() FROM PUBLIC;
+CREATE POLICY queue ON audit_unsealed FOR INSERT TO scandock_definer WITH CHECK (true);
+GRANT INSERT ON audit_unsealed TO scandock_definer;
+REVOKE INSERT ON audit_unsealed FROM scandock_app;

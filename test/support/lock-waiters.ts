@@ -1,6 +1,9 @@
 import type { Pool } from 'pg';
 import { eventually } from './client.js';
 
+/** For databases where a test holds a lock and others wait for it: busy machines may take longer than the 3 s as shipped. */
+export const PATIENT = { lock_timeout: '30000' };
+
 /**
  * Until that many statements of this database, or more, wait for a lock.
  * @param kind of lock, as `pg_stat_activity.wait_event` names it; otherwise any

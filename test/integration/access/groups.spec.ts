@@ -5,8 +5,8 @@ import { type Api, createApi } from '../../../src/api.js';
 import { newId } from '../../../src/platform/database/id.js';
 import { freePort } from '../../../src/platform/embedded/local-state.js';
 import { ADMIN, signedIn } from '../../support/admin.js';
-import { eventually } from '../../support/client.js';
 import { Portal } from '../../support/portal.js';
+import { soonStatus } from '../../support/soon.js';
 import { createWorld, type World } from '../../support/world.js';
 import { People } from './people.js';
 
@@ -186,15 +186,15 @@ describe('what a group may do, its members may', () => {
     const membership = (await people.add(middle, { group_id: inner })).body.id;
     await people.add(outer, { group_id: middle });
     for (const by of [calls, there]) expect((await by.get('/api/v1/exams')).status).toBe(403);
-    const statuses = async () => (await there.get('/api/v1/exams')).status;
+    const ask = () => there.get('/api/v1/exams');
 
     await people.add(inner, { user_id });
     expect((await calls.get('/api/v1/exams')).status).toBe(200); // where it was changed, at once
-    await eventually(statuses, (status) => status === 200, 1000);
+    await soonStatus(200, ask);
 
     expect((await people.owner.delete(`${GROUPS}/${middle}/members/${membership}`)).status).toBe(204);
     expect((await calls.get('/api/v1/exams')).status).toBe(403);
-    await eventually(statuses, (status) => status === 403, 1000);
+    await soonStatus(403, ask);
   });
 });
 

@@ -4,7 +4,7 @@ import { SCOPES } from '../../../src/platform/authorization/scopes.js';
 import { newId } from '../../../src/platform/database/id.js';
 import { Admin, ADMIN, signedIn } from '../../support/admin.js';
 import { Clinic } from '../../support/clinic.js';
-import { lockWaiters } from '../../support/lock-waiters.js';
+import { lockWaiters, PATIENT } from '../../support/lock-waiters.js';
 import { newestRow, plantGroup, plantStaff, powerlessKey } from '../../support/planted-staff.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
@@ -28,7 +28,7 @@ let caseId: string;
 let otherCaseId: string;
 
 beforeAll(async () => {
-  world = await createWorld({ RATE_LIMIT_PER_MINUTE: '100000' });
+  world = await createWorld({ RATE_LIMIT_PER_MINUTE: '100000' }, PATIENT);
   tenant = await world.newTenant();
   owner = new Admin(world.baseUrl, tenant.apiKey);
   const clinic = await Clinic.open(world, tenant);
@@ -361,12 +361,18 @@ describe('rights that are taken away while a grant is under way', () => {
     ['a key that was revoked', 'UPDATE api_key SET revoked_at = now() WHERE id = $1'],
     ['a key with fewer scopes', `UPDATE api_key SET scopes = '{access:manage}' WHERE id = $1`],
   ])('are not granted by who is believed still: %s', async (_, sql) => {
-    const by = await granter([READ]);
     const to = await taker();
     const role_id = await owner.role(READ);
-    await by.get(`${ADMIN}/roles?limit=1`); // it is known, and believed
-    await world.admin.query(sql, [by.keyId]); // as another process would
-    const { status, body } = await by.post(`${ADMIN}/bindings`, { role_id, ...to });
+    const attempt = async () => {
+      const by = await granter([READ]);
+      await by.get(`${ADMIN}/roles?limit=1`); // it is known, and believed
+      await world.admin.query(sql, [by.keyId]); // as another process would
+      return by.post(`${ADMIN}/bindings`, { role_id, ...to });
+    };
+    let answer = await attempt();
+    // A busy machine may take longer than the half second for which a key is believed; not each of three times.
+    for (let more = 2; more > 0 && answer.status === 401; more--) answer = await attempt();
+    const { status, body } = answer;
     expect([status, body.code]).toEqual([403, 'grant_exceeded']);
     expect(await bindingsOf(to)).toEqual([]);
   });

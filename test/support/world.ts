@@ -7,6 +7,8 @@ import { Clock } from '../../src/platform/clock/clock.js';
 import { WorkerModule } from '../../src/worker.module.js';
 import { type Stack, startStack } from './stack.js';
 
+const DAY_MS = 24 * 3_600_000;
+
 /** A tenant with one principal that may do everything in it. */
 export interface Tenant {
   organizationId: string;
@@ -27,6 +29,10 @@ export interface World extends Stack {
   startWorker(): Promise<INestApplicationContext>;
   /** Moves the API's clock. */
   travel(milliseconds: number): void;
+  /** To just after the next midnight, UTC, so that what is counted by the day is counted in one. */
+  travelToMidnight(): void;
+  /** Of the API's clock. */
+  now(): Date;
   close(): Promise<void>;
 }
 
@@ -41,7 +47,8 @@ export async function createWorld(
   const organizations = api.app.get(OrganizationsService, { strict: false });
   const workers: INestApplicationContext[] = [];
   let offset = 0;
-  api.app.get(Clock).now = () => new Date(Date.now() + offset);
+  const now = () => new Date(Date.now() + offset);
+  api.app.get(Clock).now = now;
 
   return {
     ...stack,
@@ -64,6 +71,10 @@ export async function createWorld(
     travel: (milliseconds) => {
       offset += milliseconds;
     },
+    travelToMidnight: () => {
+      offset += DAY_MS - (now().getTime() % DAY_MS) + 1_000;
+    },
+    now,
     close: async () => {
       await Promise.all(workers.map((worker) => worker.close()));
       await api.app.close();

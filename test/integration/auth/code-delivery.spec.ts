@@ -161,14 +161,13 @@ describe('a code', () => {
 
   it('is not sent when a newer one is under way', async () => {
     const { email, id } = await newPatient();
-    const insert = (age: string) =>
-      world.admin.query(
-        `INSERT INTO otp_challenge (id, organization_id, subject_id, user_id, channel, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, 'email', now() - $5::interval, now() + interval '5 minutes')`,
-        [newId(), portal.organizationId, portal.subjectOf(email), id, age],
-      );
-    await insert('40 seconds');
-    await insert('20 seconds');
+    // In one statement: else the older one could be sent before the newer one is there.
+    await world.admin.query(
+      `INSERT INTO otp_challenge (id, organization_id, subject_id, user_id, channel, created_at, expires_at)
+       SELECT c.id, $3, $4, $5, 'email', now() - c.age, now() + interval '5 minutes'
+       FROM (VALUES ($1::uuid, interval '40 seconds'), ($2::uuid, interval '20 seconds')) AS c (id, age)`,
+      [newId(), newId(), portal.organizationId, portal.subjectOf(email), id],
+    );
     await settled(email); // the newer one
     expect(office.mails.filter(({ to }) => to === email)).toHaveLength(1);
     expect(office.mails.at(-1)!.text).toContain(await portal.codeOf(email));

@@ -302,6 +302,7 @@ describe('a code', () => {
   });
 
   it('is guessed ten times a day, however many are sent: then not even the right one counts', async () => {
+    world.travelToMidnight();
     const { known, unknown } = await newAddresses();
     const { rows } = await world.admin.query<{ id: string }>('SELECT id FROM "user" WHERE email = $1', [
       known,
@@ -318,7 +319,7 @@ describe('a code', () => {
       await portal.plantCode(email, userId);
       const refused = await portal.verify({ email, code: await portal.codeOf(email) });
       expect(told(refused)).toEqual(LIMITED);
-      const toMidnight = (DAY - (Date.now() % DAY)) / SECOND;
+      const toMidnight = (DAY - (world.now().getTime() % DAY)) / SECOND;
       expect(Math.abs(Number(refused.headers.get('retry-after')) - toMidnight)).toBeLessThan(10);
       expect((await countsOf(email)).failures).toEqual([10]);
     }
@@ -386,6 +387,7 @@ describe('codes', () => {
   });
 
   it('may be guessed at again the next day', async () => {
+    world.travelToMidnight();
     const { email, code, id } = await withCode();
     for (let turn = 0; turn < 2; turn++) {
       for (let guess = 1; guess <= 5; guess++) await portal.verify({ email, code: otherThan(code, guess) });

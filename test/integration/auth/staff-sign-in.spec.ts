@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import { PLATFORM_ORGANIZATION } from '../../../src/platform/authorization/platform-organization.js';
 import { SCOPES } from '../../../src/platform/authorization/scopes.js';
-import { type Answer, Client } from '../../support/client.js';
+import { type Answer, Client, eventually } from '../../support/client.js';
 import { Portal } from '../../support/portal.js';
 import { PostOffice } from '../../support/post-office.js';
 import { STAFF_AUTH, StaffDoor } from '../../support/staff.js';
@@ -120,9 +120,14 @@ describe('staff', () => {
         patient_ref: null,
       }),
     ]);
-    const delivered = await world.admin.query(
-      `SELECT patient_ref, detail FROM audit_event WHERE action = 'sign-in:deliver-code' AND organization_id = $1`,
-      [door.organizationId],
+    // Told after the mail was sent, which may be used already.
+    const delivered = await eventually(
+      () =>
+        world.admin.query(
+          `SELECT patient_ref, detail FROM audit_event WHERE action = 'sign-in:deliver-code' AND organization_id = $1`,
+          [door.organizationId],
+        ),
+      ({ rows }) => rows.length > 0,
     );
     expect(delivered.rows).toEqual([
       { patient_ref: null, detail: expect.objectContaining({ user: userId, channel: 'email' }) },
@@ -303,6 +308,7 @@ describe('whether an organization or an address is known', () => {
   });
 
   it('is not told by the day’s share of guesses; what is no organization’s is in the platform’s ledger', async () => {
+    world.travelToMidnight();
     for (const at of [door, nowhere()]) {
       const email = at.newAddress();
       const statuses: number[] = [];

@@ -39,6 +39,11 @@ beforeAll(async () => {
   adminUrl = url.toString();
   await asOwner(adminUrl, (owner) => owner.query(`SELECT audit_ensure_partitions('2019-05-01', 1)`));
   worker = await world.startWorker();
+  // It seals once as it starts. What is planted below is to be sealed by the tests alone.
+  await eventually(
+    () => world.admin.query('SELECT 1 FROM audit_seal'),
+    ({ rows }) => rows.length > 0,
+  );
 }, 300_000);
 afterAll(() => world.close());
 

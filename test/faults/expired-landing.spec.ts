@@ -10,7 +10,7 @@ import { ctInstance } from '../support/dicom-files.js';
 import { Incarnation, MovableClock, type Outside } from '../support/incarnation.js';
 import { findDisagreements, keysUnder, statesOf } from '../support/ledger-checks.js';
 import { insertExam, insertOrganization, stage } from '../support/ledger-rows.js';
-import { lockWaiters } from '../support/lock-waiters.js';
+import { lockWaiters, PATIENT } from '../support/lock-waiters.js';
 import { type Stack, startStack } from '../support/stack.js';
 
 const SECOND = 1000;
@@ -23,7 +23,7 @@ let worker: Incarnation;
 let organizationId: string;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack({}, PATIENT);
   const config = stack.workerConfig;
   world = { config, database: new DatabaseService(config), storage: new StorageService(config) };
 }, 60_000);

@@ -10,6 +10,7 @@ import { eventually } from '../../support/client.js';
 import { ctInstance } from '../../support/dicom-files.js';
 import { type Fault, Incarnation, type Outside } from '../../support/incarnation.js';
 import { insertOrganization, stage } from '../../support/ledger-rows.js';
+import { PATIENT } from '../../support/lock-waiters.js';
 import { type Stack, startStack } from '../../support/stack.js';
 
 export const SECOND = 1000;
@@ -26,7 +27,7 @@ export class Theatre {
   ) {}
 
   static async open(): Promise<Theatre> {
-    const stack = await startStack();
+    const stack = await startStack({}, PATIENT);
     const config = stack.workerConfig;
     return new Theatre(stack, {
       config,

@@ -3,7 +3,7 @@ import { DatabaseService } from '../../../src/platform/database/database.service
 import { StorageService } from '../../../src/platform/storage/storage.service.js';
 import { Client, eventually, put, tokenFor } from '../../support/client.js';
 import { Incarnation, MovableClock } from '../../support/incarnation.js';
-import { lockWaiters } from '../../support/lock-waiters.js';
+import { lockWaiters, PATIENT } from '../../support/lock-waiters.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 import { MINUTE, SECOND, StudyMaker } from './scene.js';
 
@@ -17,7 +17,7 @@ let client: Client;
 let study: StudyMaker;
 
 beforeAll(async () => {
-  world = await createWorld();
+  world = await createWorld({}, PATIENT);
   database = new DatabaseService(world.workerConfig);
   storage = new StorageService(world.workerConfig);
 });

@@ -63,6 +63,34 @@ const releaseHolds = ({ organizationId }: { organizationId: string }) =>
     [organizationId],
   );
 
+/**
+ * A tenant whose studies have closed, which they do by themselves a minute after the last landing: what compares its rows
+ * to the letter, or counts them, must not have that happen in between.
+ */
+async function inhabitedAtRest(): Promise<Inhabited> {
+  const tenant = await inhabit(world);
+  later(2);
+  const look = async () => {
+    const open = await world.admin.query(
+      `SELECT 1 FROM submission WHERE organization_id = $1 AND state = 'open'`,
+      [tenant.organizationId],
+    );
+    return { open: open.rows.length, rows: await digestRows(world.admin, tenant.organizationId) };
+  };
+  let last = '';
+  await eventually(
+    async () => {
+      const [before, now] = [last, await look()];
+      last = JSON.stringify(now);
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      return now.open === 0 && before === last;
+    },
+    (atRest) => atRest,
+  );
+  worker.get(Clock).now = () => new Date();
+  return tenant;
+}
+
 /** Exported, and ready for its purge. */
 async function exported(tenant: { organizationId: string }): Promise<Leaving> {
   await world.admin.query('DELETE FROM organization_deletion WHERE organization_id = $1', [
@@ -84,24 +112,12 @@ describe('the purge', () => {
   });
 
   beforeAll(async () => {
-    neighbour = await inhabit(world);
-    // What was under way has come to rest: its rows are compared to the letter below.
-    let last = '';
-    await eventually(
-      async () => {
-        const [before, now] = [last, JSON.stringify(await digestNeighbour())];
-        last = now;
-        await new Promise((resolve) => setTimeout(resolve, 1_000));
-        return before === now;
-      },
-      (same) => same,
-    );
+    neighbour = await inhabitedAtRest();
     neighbours = await digestNeighbour();
   }, 120_000);
 
   it('leaves the ledger, a tombstone and the export, whatever breaks off; and touches nothing of a neighbour', async () => {
-    const tenant = await inhabit(world);
-    const leaving = await exported(tenant);
+    const leaving = await exported(await inhabitedAtRest());
     const before = await leaving.counts();
     expect(Object.entries(before).filter(([, count]) => count === 0)).toEqual([]);
     const deletion = { organizationId: leaving.id, deletionId: (await leaving.deletion()).body.id as string };
@@ -238,7 +254,7 @@ describe('the purge', () => {
   });
 
   it('keeps the rows as long as the bucket keeps their bytes', async () => {
-    const leaving = await exported(await inhabit(world));
+    const leaving = await exported(await inhabitedAtRest());
     const before = await leaving.counts();
     liar.rule = (asked) =>
       isDelete(asked)

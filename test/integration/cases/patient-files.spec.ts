@@ -285,20 +285,26 @@ describe('the uniform 404', () => {
   it('takes about the same time, whichever it is', async () => {
     const neighbour = await clinic.admit();
     const theirs = await neighbour.patient.deliver('theirs', { caseId: neighbour.caseId });
-    const spent: Record<string, number[]> = { theirs: [], absent: [] };
-    for (let round = 0; round < 60; round++)
-      for (const [kind, id] of [
-        ['theirs', theirs],
-        ['absent', randomUUID()],
-      ] as const) {
-        const begun = performance.now();
-        await patient.metadata(id);
-        spent[kind]!.push(performance.now() - begun);
-      }
-    const median = (of: number[]) => of.sort((a, b) => a - b)[of.length >> 1]!;
-    expect(median(spent.theirs!) / median(spent.absent!)).toBeGreaterThan(0.6);
-    expect(median(spent.theirs!) / median(spent.absent!)).toBeLessThan(1.6);
-  });
+    // Of the quicker halves, which a busy machine moves least. Noise may do it once, but not each of three times.
+    const quartile = (of: number[]) => of.sort((a, b) => a - b)[of.length >> 2]!;
+    const apart: number[] = [];
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const spent = { theirs: [] as number[], absent: [] as number[] };
+      for (let round = 0; round < 60; round++)
+        for (const [kind, id] of [
+          ['theirs', theirs],
+          ['absent', randomUUID()],
+        ] as const) {
+          const begun = performance.now();
+          await patient.metadata(id);
+          spent[kind].push(performance.now() - begun);
+        }
+      const ratio = quartile(spent.theirs) / quartile(spent.absent);
+      if (ratio > 0.6 && ratio < 1.6) return;
+      apart.push(ratio);
+    }
+    expect(apart).toBe('between 0.6 and 1.6');
+  }, 60_000);
 });
 
 describe('a file', () => {

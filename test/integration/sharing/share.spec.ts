@@ -382,7 +382,7 @@ describe('a password', () => {
     const untouched = await share();
     await change(untouched.id, { password: PASSWORD });
     expect((await unlock(untouched.token, PASSWORD)).status).toBe(303);
-  });
+  }, 60_000);
 
   it('that is right costs no try', async () => {
     const own = await share();

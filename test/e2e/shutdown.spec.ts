@@ -77,7 +77,7 @@ describe('SIGTERM', () => {
     const { rows } = await world.admin.query(`SELECT state, count(*)::int FROM bullmq.job GROUP BY 1`);
     expect(rows.filter(({ state }) => state === 'active')).toEqual([]); // nothing was left in its hands
     const next = await run('worker', world.workerEnvironment);
-    await eventually(states, ({ registered = 0 }) => registered === 120, 20_000);
+    await eventually(states, ({ registered = 0 }) => registered === 120, 60_000);
     await terminate(next);
-  }, 60_000);
+  }, 120_000);
 });

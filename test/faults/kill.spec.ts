@@ -64,8 +64,9 @@ describe('workers as processes', () => {
     let done = 0;
     for (let round = 0; round < 3; round++) {
       const worker = await startWorker();
-      const target = done + 1 + Math.random() * 12; // it has begun, and is not yet through
-      while (done < target) done = (await statesOf(world.admin, organizationId)).registered ?? 0;
+      const target = done + 1 + Math.random() * 6; // it has begun, and is not yet through
+      for (let landed = FILES; done < target && landed > 0;)
+        ({ registered: done = 0, landed = 0 } = await statesOf(world.admin, organizationId));
       await pause(Math.random() * 20);
       await worker.kill();
     }

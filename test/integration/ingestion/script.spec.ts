@@ -11,7 +11,7 @@ import { ctInstance, ctSeries } from '../../support/dicom-files.js';
 import { Hospital, sha256Of } from '../../support/hospital.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 /** The script of seed 002, as the document has it: not a byte of it is ours. */
 const SCRIPT = fileURLToPath(new URL('../../support/seed/upload_dicom.py', import.meta.url));
@@ -82,7 +82,7 @@ const allRegistered = (count: number): Promise<any[]> =>
   eventually(
     uploads,
     (rows) => rows.length === count && rows.every(({ state }) => state === 'registered'),
-    15_000,
+    30_000,
   );
 
 it('is the one of the document', () => {

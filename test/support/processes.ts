@@ -10,7 +10,8 @@ export class OwnProcess {
   private readonly gone: Promise<void>;
 
   private constructor(private readonly child: ChildProcess) {
-    this.gone = new Promise((resolve) => child.once('exit', () => resolve()));
+    // Rather than at 'exit': by then all that it wrote is here.
+    this.gone = new Promise((resolve) => child.once('close', () => resolve()));
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', (chunk: Buffer) => {
         this.output += chunk.toString();
@@ -28,7 +29,7 @@ export class OwnProcess {
     const started = new OwnProcess(child);
     await new Promise<void>((resolve, reject) => {
       child.once('message', () => resolve());
-      child.once('exit', () => reject(new Error(`${command} ended: ${started.output.slice(-2000)}`)));
+      child.once('close', () => reject(new Error(`${command} ended: ${started.output.slice(-2000)}`)));
     });
     return started;
   }

@@ -4,7 +4,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import {
   CopyObjectCommand,
   CreateBucketCommand,
@@ -16,8 +16,11 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { startS3Server } from '../../../src/platform/embedded/s3/s3-server.js';
+import { eventually } from '../../support/client.js';
 import { startEmbeddedProcess } from './embedded-process.js';
 import { DEFAULT_TYPE, clientOf, presignPut, refusal } from './s3-target.js';
+
+jest.setTimeout(60_000);
 
 const Bucket = 'crash';
 const credentials = { accessKeyId: 'contractkey', secretAccessKey: 'contractsecret' };
@@ -27,19 +30,12 @@ async function filesIn(directory: string): Promise<string[]> {
   return found.filter((entry) => entry.isFile()).map((entry) => entry.name);
 }
 
-async function eventually(check: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await check()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  expect(await check()).toBe(true);
-}
-
 describe('embedded S3: clients that go away', () => {
   let dataDir: string;
   let server: Awaited<ReturnType<typeof startS3Server>>;
   let client: S3Client;
   const errors: unknown[] = [];
+  const unfinished = () => readdir(join(dataDir, 'tmp'));
 
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 's3-crash-'));
@@ -63,9 +59,9 @@ describe('embedded S3: clients that go away', () => {
       socket.write(`PUT ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n`);
       socket.write(`Content-Type: ${DEFAULT_TYPE}\r\nContent-Length: 10000000\r\n\r\n`);
       socket.write(randomBytes(3_000_000));
-      await eventually(async () => (await readdir(join(dataDir, 'tmp'))).length > 0);
+      await eventually(unfinished, (names) => names.length > 0);
       socket.destroy();
-      await eventually(async () => (await readdir(join(dataDir, 'tmp'))).length === 0);
+      await eventually(unfinished, (names) => names.length === 0);
     }
     const list = await client.send(new ListObjectsV2Command({ Bucket }));
     expect(list.Contents?.map((one) => [one.Key, one.Size])).toEqual([['old', 3]]);
@@ -98,7 +94,7 @@ describe('embedded S3: clients that go away', () => {
       asked: false,
     });
     expect(await request(url)).toEqual({ status: undefined, asked: true });
-    await eventually(async () => (await readdir(join(dataDir, 'tmp'))).length === 0);
+    await eventually(unfinished, (names) => names.length === 0);
   });
 
   it('deletes leave no files and no directories behind', async () => {
@@ -141,7 +137,10 @@ describe('embedded S3: kill -9', () => {
           }
         }
       });
-      await eventually(async () => acknowledged.size > 60);
+      await eventually(
+        () => Promise.resolve(acknowledged.size),
+        (size) => size > 60,
+      );
       await server.kill();
       await Promise.all(writers);
       client.destroy();

@@ -24,6 +24,7 @@ Paste this into a second shell to upload an exam of your own:
 API=${demo.baseUrl}
 FILE='${state.path(SAMPLE_FILE)}'
 json() { node -pe "JSON.parse(require('fs').readFileSync(0))$1"; }
+soon() { for N in 1 2 3 4 5 6 7 8 9 10; do "$@" && return; sleep 1; done; }
 
 echo '1. A token, good for an hour (OAuth2 client credentials)'
 TOKEN=$(curl -sS -u '${demo.clientId}:${demo.clientSecret}' -d grant_type=client_credentials $API/oauth2/token | json .access_token)
@@ -38,7 +39,8 @@ curl -sS -X PUT -H 'Content-Type: application/dicom' --data-binary "@$FILE" "$(e
 
 echo '4. Confirm, and see what became of it'
 curl -sS -X POST $API/api/v1/exams/$ID/confirm -H "Authorization: Bearer $TOKEN"; echo
-sleep 1; curl -sS $API/api/v1/exams/$ID -H "Authorization: Bearer $TOKEN"; echo
+registered() { EXAM=$(curl -sS $API/api/v1/exams/$ID -H "Authorization: Bearer $TOKEN"); [ "$(echo "$EXAM" | json .ingestion_status)" = registered ]; }
+soon registered; echo "$EXAM"
 
 echo "5. A hospital's way: an order, a URL for one object, and nothing to confirm"
 ORDER=$(curl -sS $API/new-order -H "Authorization: Bearer $TOKEN" | json .order_id)
@@ -47,7 +49,8 @@ curl -sS -X PUT -H 'Content-Type: application/dicom' --data-binary "@$FILE" \
 
 echo '6. Close the order now instead of after the idle minute, and see where it stands'
 curl -sS -X POST $API/orders/$ORDER/close -H "Authorization: Bearer $TOKEN" > /dev/null
-sleep 4; curl -sS "$API/status?order_id=$ORDER" -H "Authorization: Bearer $TOKEN"; echo
+closed() { STATUS=$(curl -sS "$API/status?order_id=$ORDER" -H "Authorization: Bearer $TOKEN"); [ "$(echo "$STATUS" | json '.submission?.state')" = closed ]; }
+soon closed; echo "$STATUS"
 
 echo "7. A field app's way: a file by its hash, its bytes, complete; a known hash needs no upload"
 printf 'Crack in the casing, %s' "$ORDER" > "$FILE.txt"
@@ -86,9 +89,11 @@ verify "$LEDGER.ndjson"; verify "$LEDGER.forged.ndjson"
 const patientStory = (demo: Demo, mailboxUrl: string): string => `
 echo "10. A patient's way: a code by e-mail, which the local mailbox shows (one every 30 s: a second run waits)"
 USERS=$API/api/v1/users KEY='cv-api-key: ${demo.portalApiKey}' TYPE='Content-Type: application/json'
+newest() { curl -sS ${mailboxUrl}/messages.json | json ".messages.find(m => m.to.includes('$1') && /code/.test(m.subject))?.$2"; }
+another() { [ "$(newest "$1" id)" != "$BEFORE" ]; }
+BEFORE=$(newest ${demo.patientEmail} id)
 curl -sS --retry 1 --retry-max-time 40 $USERS/auth/send-otp -H "$KEY" -H "$TYPE" -d '{"email": "${demo.patientEmail}"}' > /dev/null
-code() { curl -sS ${mailboxUrl}/messages.json | json ".messages.find(m => m.to.includes('$1') && /code/.test(m.subject)).text.match(/[0-9]{6}/)[0]"; }
-sleep 2; CODE=$(code ${demo.patientEmail})
+soon another ${demo.patientEmail}; CODE=$(newest ${demo.patientEmail} 'text.match(/[0-9]{6}/)[0]')
 SESSION=$(curl -sS $USERS/auth/verify-otp -H "$KEY" -H "$TYPE" -d "{\\"email\\": \\"${demo.patientEmail}\\", \\"code\\": \\"$CODE\\"}" | json .accessToken)
 
 echo '11. A file in base64 onto the case, and the list of what is there'
@@ -100,8 +105,9 @@ curl -sS "$USERS/me/files" -H "$KEY" -H "Authorization: Bearer $SESSION"; echo
 const staffStory = (demo: Demo): string => `
 echo '12. The owner signs in by a code, too, and sees who else is there'
 STAFF=$API/api/v1/staff/auth WHO='"organization_id": "${demo.organizationId}", "email": "${demo.staffEmail}"'
+BEFORE=$(newest ${demo.staffEmail} id)
 curl -sS --retry 1 --retry-max-time 40 $STAFF/send-code -H "$TYPE" -d "{$WHO}" > /dev/null
-sleep 2; CODE=$(code ${demo.staffEmail})
+soon another ${demo.staffEmail}; CODE=$(newest ${demo.staffEmail} 'text.match(/[0-9]{6}/)[0]')
 OWNER=$(curl -sS $STAFF/verify-code -H "$TYPE" -d "{$WHO, \\"code\\": \\"$CODE\\"}" | json .access_token)
 curl -sS "$API/api/v1/admin/users" -H "Authorization: Bearer $OWNER"; echo
 `;

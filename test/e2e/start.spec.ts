@@ -52,6 +52,7 @@ describe('npm start', () => {
         input: script,
         encoding: 'utf8',
         env: { PATH: process.env.PATH! },
+        timeout: 140_000,
       });
       expect(result.stderr).toBe('');
       const [confirmed, exam, , completed, explained, uploaded, listed, users] = result.stdout
@@ -68,7 +69,7 @@ describe('npm start', () => {
         [demo().patientEmail, demo().staffEmail].sort(),
       );
     }
-  }, 120_000);
+  }, 300_000);
 
   it('has two organizations that cannot see each other', async () => {
     const facts = demo();

@@ -129,7 +129,13 @@ const bareHeaders = (requestId: string): Record<string, string> => ({
 function followRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
     request.context = beginContext(request);
-    const { requestId, traceId } = request.context.info;
+    const { requestId, traceId, ip } = request.context.info;
+    if (ip === '') {
+      // Reset as soon as it was sent: nobody waits for an answer, and what is done would be done by nobody.
+      reply.hijack();
+      request.raw.destroy();
+      return;
+    }
     reply.header('x-request-id', requestId);
     reply.header('traceparent', `00-${traceId}-${randomBytes(8).toString('hex')}-01`);
     done();

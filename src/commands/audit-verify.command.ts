@@ -78,7 +78,7 @@ async function keySet(file: string) {
   });
 }
 
-function describe(report: ExportReport): string {
+export function describe(report: ExportReport): string {
   const lines = [report.valid ? 'VALID' : 'NOT VALID'];
   const { export: said, first_bad: bad } = report;
   if (bad) {
@@ -103,8 +103,15 @@ function describe(report: ExportReport): string {
     );
   if (report.through !== undefined) lines.push(`sealed through: ${report.through}`);
   if (report.as_sealed) lines.push(...unproven(report));
-  return `${lines.join('\n')}\n`;
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
+
+/** What a stranger's file says must not steer the terminal: no controls, nothing that hides or turns text around. */
+const printable = (text: string): string =>
+  text.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
 
 const NAMES: Record<string, string> = { seq: 'position', manifest_line: 'line of the manifest' };
 

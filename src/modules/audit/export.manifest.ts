@@ -164,6 +164,9 @@ export class MalformedManifestError extends Error {
   override readonly name = 'MalformedManifestError';
 }
 
+/** Of what a line says that is told, in characters. */
+const MAX_WORDS = 200;
+
 const SCHEMAS = { export: exportLineSchema, tree: treeLineSchema, head: headLineSchema };
 
 /** Reads a line, whoever wrote it. @throws MalformedManifestError */
@@ -178,10 +181,25 @@ export function parseManifestLine(text: string): ManifestLine {
     (key) => typeof value === 'object' && value !== null && Object.hasOwn(value, key),
   );
   if (!kind) throw new MalformedManifestError('It is neither an export, nor a tree, nor a head.');
-  const line = SCHEMAS[kind].safeParse(value);
+  const line = read(kind, value);
+  // What was read is all there is: no member twice, none that JSON knows and we do not (`__proto__`).
+  if (JSON.stringify(line) !== text) throw new MalformedManifestError('It is not written as we write it.');
+  return line;
+}
+
+function read(kind: keyof typeof SCHEMAS, value: unknown): ManifestLine {
+  let line: ReturnType<(typeof SCHEMAS)[typeof kind]['safeParse']>;
+  try {
+    line = SCHEMAS[kind].safeParse(value);
+  } catch {
+    throw new MalformedManifestError('It is nested without end.');
+  }
   if (line.success) return line.data;
-  const [issue] = line.error.issues;
-  throw new MalformedManifestError(`${issue!.path.join('.') || kind}: ${issue!.message}`);
+  const { path, code, message } = line.error.issues[0]!;
+  const words = code === 'unrecognized_keys' ? 'It has a member that is not known.' : message;
+  throw new MalformedManifestError(
+    `${path.join('.').slice(0, MAX_WORDS) || kind}: ${words.slice(0, MAX_WORDS)}`,
+  );
 }
 
 export const isExportLine = (line: ManifestLine): line is ExportLine => 'export' in line;

@@ -164,6 +164,26 @@ describe('an export', () => {
       ({ manifest }) => manifest.push(manifest.pop()!.replace('"size":3', '"size":8589934592')),
       { manifest_line: 4, why: why('malformed') },
     ],
+    [
+      'a member that nobody signed',
+      ({ manifest }) =>
+        (manifest[0] = manifest[0]!.replace('"filters":{', '"filters":{"__proto__":{"action":"x"}')),
+      { manifest_line: 1, why: why('malformed') },
+    ],
+    [
+      'a member twice',
+      ({ manifest }) => (manifest[0] = manifest[0]!.replace('"rows":', '"rows":9,"rows":')),
+      { manifest_line: 1, why: why('malformed') },
+    ],
+    [
+      'filters without end',
+      ({ manifest }) =>
+        (manifest[0] = manifest[0]!.replace(
+          '"filters":{',
+          `"filters":{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}`,
+        )),
+      { manifest_line: 1, why: why('malformed') },
+    ],
   ])('with %s is told as that, with its line', async (_, tamper, expected) => {
     const made = await plantExport([2, 2]);
     tamper(made);

@@ -1,4 +1,5 @@
 import { rootByProof } from '../../../formats/merkle/merkle-tree.js';
+import { isUuid } from '../../../platform/database/id.js';
 import { MARK_BYTES, type TreeLine } from '../export.manifest.js';
 import { isMissing } from '../missing-event.js';
 import { eventLeaf } from '../seal.js';
@@ -34,7 +35,7 @@ export function readEvent(line: Buffer): ReadEvent {
     const { id, time, organization, action } = value;
     return {
       leaf,
-      ...(typeof id === 'string' && { id: id.slice(0, 36) }),
+      ...(isUuid(id) && { id }),
       ...(typeof time === 'string' && { time: Date.parse(time), month: time.replace(/-\d\dT.*/s, '') }),
       ...(typeof organization === 'string' && { organization }),
       ...(typeof action === 'string' && isMissing({ action }) && { missing: true as const }),

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { isIP } from 'node:net';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import type { Operation } from '../authorization/operations.js';
@@ -42,19 +41,10 @@ export function beginContext(request: FastifyRequest): RequestContext {
     info: {
       requestId: requestIdOf(request.headers['x-request-id']),
       traceId: traceId && traceId !== NO_TRACE ? traceId : randomBytes(16).toString('hex'),
-      ip: addressOf(request),
+      ip: request.ip,
       ...(request.headers['user-agent'] && { userAgent: request.headers['user-agent'].slice(0, 256) }),
     },
   };
-}
-
-/**
- * Who sent the request: what trusted proxies say if that is an address, which any text may be, and the connection's own otherwise.
- * Empty when the connection was reset since.
- */
-function addressOf({ ip, socket }: FastifyRequest): string {
-  if (ip && isIP(ip) && !ip.includes('%')) return ip;
-  return socket.remoteAddress ?? '';
 }
 
 function requestIdOf(given: unknown): string {

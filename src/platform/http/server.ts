@@ -129,13 +129,7 @@ const bareHeaders = (requestId: string): Record<string, string> => ({
 function followRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
     request.context = beginContext(request);
-    const { requestId, traceId, ip } = request.context.info;
-    if (ip === '') {
-      // Reset as soon as it was sent: nobody waits for an answer, and what is done would be done by nobody.
-      reply.hijack();
-      request.raw.destroy();
-      return;
-    }
+    const { requestId, traceId } = request.context.info;
     reply.header('x-request-id', requestId);
     reply.header('traceparent', `00-${traceId}-${randomBytes(8).toString('hex')}-01`);
     done();

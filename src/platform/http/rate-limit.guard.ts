@@ -19,10 +19,10 @@ export class RateLimitGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
-    const { context: known, ip } = http.getRequest<FastifyRequest>();
+    const { context: known } = http.getRequest<FastifyRequest>();
     if (known.operation?.audited === 'never') return true;
     const outcome = await this.limiter
-      .consume(known.principal?.id ?? addressKey(ip))
+      .consume(known.principal?.id ?? addressKey(known.info.ip))
       .catch((refused: unknown) => refused as RateLimiterRes);
     const reset = Math.ceil(outcome.msBeforeNext / 1000);
     const limits = {

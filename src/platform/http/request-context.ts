@@ -5,6 +5,7 @@ import type { Operation } from '../authorization/operations.js';
 import type { Caller, Credential, Portal, Principal, RequestInfo } from '../authorization/principal.js';
 import type { ApplicationError } from '../errors/application-error.js';
 import { newId } from '../database/id.js';
+import { callerAddress } from './caller-address.js';
 import type { DeclaredMembers } from './route-table.js';
 
 /** What one request has gathered on its way; guards, filters and hooks fill it in. */
@@ -37,11 +38,12 @@ const NO_TRACE = '0'.repeat(32);
 /** The context of a request that has just arrived: its id, and its trace (W3C Trace Context), taken over or begun. */
 export function beginContext(request: FastifyRequest): RequestContext {
   const traceId = TRACEPARENT.exec(String(request.headers.traceparent ?? ''))?.[1];
+  const ip = callerAddress(request);
   return {
     info: {
       requestId: requestIdOf(request.headers['x-request-id']),
       traceId: traceId && traceId !== NO_TRACE ? traceId : randomBytes(16).toString('hex'),
-      ip: request.ip,
+      ...(ip !== undefined && { ip }),
       ...(request.headers['user-agent'] && { userAgent: request.headers['user-agent'].slice(0, 256) }),
     },
   };

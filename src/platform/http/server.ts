@@ -126,10 +126,23 @@ const bareHeaders = (requestId: string): Record<string, string> => ({
   'cache-control': 'no-store',
 });
 
+/** As nginx calls it. */
+const CLIENT_GONE = 499;
+
+/**
+ * Whoever resets the connection behind the request has no address any more, and waits for no answer: nothing is done for them
+ * that the ledger could not say whence it was asked for. Without `done` no other hook runs, nor the handler.
+ */
+function giveUp({ raw }: FastifyRequest, reply: FastifyReply): void {
+  reply.code(CLIENT_GONE).hijack(); // what is measured and logged is not a success
+  raw.socket.destroy();
+}
+
 function followRequests(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
     request.context = beginContext(request);
-    const { requestId, traceId } = request.context.info;
+    const { requestId, traceId, ip } = request.context.info;
+    if (ip === undefined) return giveUp(request, reply);
     reply.header('x-request-id', requestId);
     reply.header('traceparent', `00-${traceId}-${randomBytes(8).toString('hex')}-01`);
     done();

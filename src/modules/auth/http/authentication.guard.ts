@@ -65,10 +65,10 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     if (!route.public && !known.credential) await this.authenticate(request, context, route.basic);
   }
 
-  private portalOf({ headers, ip }: FastifyRequest): Promise<Portal> {
+  private portalOf({ headers, context }: FastifyRequest): Promise<Portal> {
     const key = headers['cv-api-key'] ?? headers['x-api-key'];
     if (typeof key !== 'string' || key === '') throw portalKeyMissing();
-    return this.limiter.count([addressKey(ip)], () => this.portalKeys.resolve(key));
+    return this.limiter.count([addressKey(context.info.ip)], () => this.portalKeys.resolve(key));
   }
 
   private async authenticate(
@@ -85,7 +85,7 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
     const credential =
       this.trusted.get(digest) ??
       (await (byBasic
-        ? this.tokens.authenticate(readClientCredentials(header), request.ip)
+        ? this.tokens.authenticate(readClientCredentials(header), request.context.info.ip)
         : this.check(context, request, shown)));
     if (credential.expiresAt && credential.expiresAt <= this.clock.now()) throw invalidToken();
     this.trusted.set(digest, credential, { noUpdateTTL: true });
@@ -97,7 +97,7 @@ export class AuthenticationGuard extends AuthGuard('access-token') {
   }
 
   private check(context: ExecutionContext, request: FastifyRequest, token: string): Promise<Credential> {
-    return this.limiter.count([addressKey(request.ip)], async () => {
+    return this.limiter.count([addressKey(request.context.info.ip)], async () => {
       if (token.startsWith(API_KEY_PREFIX)) return this.apiKeys.authenticate(token);
       await super.canActivate(context);
       return (request as unknown as { user: Credential }).user;

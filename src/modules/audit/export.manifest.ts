@@ -1,5 +1,6 @@
 import canonicalize from 'canonicalize';
 import { z } from 'zod';
+import { countOfRanges, hashOfRanges, type Ranges } from './ranges.js';
 import type { SealHead, Signed, TreeEntry } from './seal.js';
 
 /** Longest line of a manifest, in bytes: a tree of the largest size of which every other event is held stays below. */
@@ -31,8 +32,13 @@ const exportSchema = z.strictObject({
   /** Whether every sealed event of the interval is in the file: nothing was filtered. */
   complete: z.boolean(),
   rows: count,
-  /** How many of its events happened in which month (UTC). Absent from what was made before there was this. */
-  months: z.record(z.string().regex(/^([+-]\d\d)?\d{4}-\d\d$/), count).optional(),
+  /** Its events by the month they happened in (UTC): how many, and `hashOfRanges` of their positions. Absent from what was made before there was this. */
+  months: z
+    .record(
+      z.string().regex(/^([+-]\d\d)?\d{4}-\d\d$/),
+      z.strictObject({ events: count, positions: sha256Hex }),
+    )
+    .optional(),
   /** Positions of its first and its last event; null when it has none. */
   first: position.nullable(),
   last: position.nullable(),
@@ -89,6 +95,12 @@ export type TreeLine = z.output<typeof treeLineSchema>;
 /** Last line. */
 export type HeadLine = z.output<typeof headLineSchema>;
 export type ManifestLine = ExportLine | TreeLine | HeadLine;
+
+/** What it says of a month. */
+export const monthStatement = (ranges: Readonly<Ranges>): NonNullable<ExportStatement['months']>[string] => ({
+  events: countOfRanges(ranges),
+  positions: hashOfRanges(ranges),
+});
 
 /** The bytes an export's statement is signed as (RFC 8785). */
 export const exportForm = (statement: ExportStatement): Buffer =>

@@ -4,6 +4,8 @@ import { LedgerOwner } from '../../../src/modules/audit/retention/ledger-owner.j
 import { monthNamed } from '../../../src/modules/audit/retention/month.js';
 import type { Outcome } from '../../../src/modules/audit/retention/retirement.service.js';
 import { retiredMonths } from '../../../src/modules/audit/retired.rows.js';
+import { ourSealKeys } from '../../../src/modules/audit/seal.rows.js';
+import { provenMonths } from '../../../src/modules/audit/verification/proven-months.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
 import { asRetirementOperator } from '../../../src/operator.js';
 import { DatabaseService } from '../../../src/platform/database/database.service.js';
@@ -294,10 +296,16 @@ describe('a month', () => {
       [tenant.organizationId, wide],
     );
     await seal();
-    const forgeries = ['2019-08-15', '2019-05-15'].flatMap((time) =>
-      ['event_times[3] = $3', 'event_times[3] = $3, first_time = $3'].map((found) => [time, found] as const),
-    );
-    for (const [time, found] of forgeries)
+    const both = 'event_times[3] = $3, first_time = $3';
+    // Into a month without events; into one that was retired; and there in the place of one that is moved out of it.
+    const forgeries = [
+      ['2019-08-15', 'event_times[3] = $3', false],
+      ['2019-08-15', both, false],
+      ['2019-05-15', 'event_times[3] = $3', false],
+      ['2019-05-15', both, false],
+      ['2019-05-15', both, true],
+    ] as const;
+    for (const [time, found, swapped] of forgeries)
       await putBack(world.admin, async () => {
         await asSuperuser(world.admin, async (owner) => {
           await owner.query(
@@ -312,6 +320,12 @@ describe('a month', () => {
             `UPDATE audit_tree SET ${found} WHERE organization_id = $1 AND first_position = $2`,
             [tenant.organizationId, first, time],
           );
+          if (swapped)
+            await owner.query(
+              `UPDATE audit_tree SET event_times[1] = '2018-01-01', first_time = '2018-01-01'
+               WHERE organization_id = $1 AND event_times[2] BETWEEN '2019-05-01' AND '2019-05-31'`,
+              [tenant.organizationId],
+            );
           await owner.query('DELETE FROM audit_event WHERE id = $1', [id]);
           await loseForms(owner, tenant.organizationId);
         });
@@ -321,6 +335,14 @@ describe('a month', () => {
             retiredMonths(tx, tenant.organizationId),
           ),
         ).toHaveLength(2); // or the attack would not be one
+        if (swapped) {
+          const [keys, told] = await database.withOrganizationSql(tenant.organizationId, async (tx) => [
+            await ourSealKeys(tx, world.workerConfig.SCANDOCK_MASTER_KEY),
+            await retiredMonths(tx, tenant.organizationId),
+          ]);
+          const sources = { database, storage: worker.get(StorageService, { strict: false }) };
+          expect(await provenMonths(sources, keys, tenant.organizationId, told)).toEqual([]);
+        }
         const { body } = await client.post('/api/v1/audit/verify', {});
         expect({ time, found, valid: body.valid }).toEqual({ time, found, valid: false });
         await world.admin.query('UPDATE audit_export SET finished_at = now() WHERE finished_at IS NULL');

@@ -35,7 +35,7 @@ export async function examine(
   if ((from && from > month.from) || (to && to < month.to)) return { unfit: 'it does not cover the month' };
   // The verifier has counted them, by the times that are sealed.
   return said!.months
-    ? { events: said!.months[month.name] ?? 0 }
+    ? { events: said!.months[month.name]?.events ?? 0 }
     : { unfit: 'it does not say what it has of each month' };
 }
 

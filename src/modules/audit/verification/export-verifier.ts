@@ -11,10 +11,12 @@ import {
   MalformedManifestError,
   type ManifestLine,
   MAX_MANIFEST_LINE,
+  monthStatement,
   parseManifestLine,
   signedOf,
   type TreeLine,
 } from '../export.manifest.js';
+import { addRange, type Ranges } from '../ranges.js';
 import { headForm, isSigned, newestLeaf } from '../seal.js';
 import { EntryChain, type SealKeys } from './chains.js';
 import { fault, GONE_BEFORE } from './fault.js';
@@ -86,7 +88,7 @@ class ExportCheck {
   private leftOut = 0;
   private missing = 0;
   private firstMissing: FileFault | undefined;
-  private readonly months: Record<string, number> = Object.create(null);
+  private readonly months = new Map<string, Ranges>();
   private bounds: { first: number; last: number } | undefined;
 
   constructor(
@@ -147,16 +149,15 @@ class ExportCheck {
   /** Of a file of canonical forms; what was made before exports told of months has none. */
   private checkMonths({ format, months }: ExportStatement): void {
     if (format !== CANONICAL || !months) return;
-    for (const month of new Set([...Object.keys(months), ...Object.keys(this.months)]))
-      if ((months[month] ?? 0) !== (this.months[month] ?? 0))
-        throw new FoundFault({
-          ...fault(
-            'statement',
-            {},
-            `It has ${months[month] ?? 0} events of ${month}, its trees ${this.months[month] ?? 0}.`,
-          ),
-          manifest_line: 1,
-        });
+    const wrong = [...new Set([...Object.keys(months), ...this.months.keys()])].find((month) => {
+      const { events, positions } = monthStatement(this.months.get(month) ?? []);
+      return months[month]?.events !== events || months[month].positions !== positions;
+    });
+    if (wrong !== undefined)
+      throw new FoundFault({
+        ...fault('statement', {}, `It has other events of ${wrong} than its trees.`),
+        manifest_line: 1,
+      });
   }
 
   async close(): Promise<void> {
@@ -237,15 +238,21 @@ class ExportCheck {
         begins + outside,
       );
     for (const [at, { missing, id, month }] of read.entries()) {
-      if (month !== undefined) this.months[month] = (this.months[month] ?? 0) + 1;
-      if (!missing) continue;
       const seq = line.tree.first + indexes[at]!;
+      if (month !== undefined) this.addMonth(month, seq);
+      if (!missing) continue;
       this.missing++;
       this.firstMissing ??= {
         ...fault('removed', { seq, ...(id && { id }) }, GONE_BEFORE),
         line: begins + at,
       };
     }
+  }
+
+  private addMonth(month: string, seq: number): void {
+    let ranges = this.months.get(month);
+    if (!ranges) this.months.set(month, (ranges = []));
+    addRange(ranges, seq, seq + 1);
   }
 
   private async nextLine(): Promise<ReadEvent | undefined> {

@@ -9,8 +9,10 @@ import {
   headLine,
   manifestText,
   MARK_BYTES,
+  monthStatement,
   treeLine,
 } from '../export.manifest.js';
+import { addRange, type Ranges } from '../ranges.js';
 import {
   entryForm,
   eventLeaf,
@@ -56,6 +58,7 @@ export async function plantExport(
   let first = 1;
   let previous: Buffer = NOTHING_BEFORE;
   const [events, ids, trees]: [string[], string[], string[]] = [[], [], []];
+  const ranges: Ranges = [];
   let [firstHeld, lastHeld]: [number | null, number | null] = [null, null];
   for (const [number, size] of sizes.entries()) {
     const forms = Array.from({ length: size }, (_, index) =>
@@ -96,6 +99,7 @@ export async function plantExport(
       ids.push((JSON.parse(forms[index]!) as { id: string }).id);
       firstHeld ??= first + index;
       lastHeld = first + index;
+      addRange(ranges, lastHeld, lastHeld + 1);
     }
     const held = chosen.map((index): [number, number] => [index, index + 1]);
     const form = entryForm(entry);
@@ -128,7 +132,7 @@ export async function plantExport(
     filters: keep ? { action: 'exams:read' } : {},
     complete: keep === undefined,
     rows: events.length,
-    ...(events.length > 0 && { months: { '2026-11': events.length } }),
+    ...(events.length > 0 && { months: { '2026-11': monthStatement(ranges) } }),
     first: firstHeld,
     last: lastHeld,
     parts: [partOf(bytes.subarray(0, half), 0), partOf(bytes.subarray(half), events.length)],

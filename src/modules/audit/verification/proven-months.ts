@@ -11,6 +11,7 @@ import {
   signedOf,
 } from '../export.manifest.js';
 import { exportKey, manifestKey } from '../exports.keys.js';
+import { hashOfRanges, type Ranges } from '../ranges.js';
 import type { RetiredMonth } from '../retired.rows.js';
 import { isSigned } from '../seal.js';
 import type { SealKeys } from './chains.js';
@@ -18,9 +19,8 @@ import { linesOf, LongLineError } from './lines.js';
 
 /**
  * Of the months that the database says were taken out of an organization's ledger, those of which that is proven: the bucket has a
- * complete export that we have signed, and the trees name as many events of the month as that says it has. Rows and times of
- * the database say nothing by themselves: who can write there would make what was removed look retired. An event that is given a
- * time in such a month which is not its own is one too many there, and one that is taken out of it is missed elsewhere.
+ * complete export that we have signed, and the trees name the very events of the month that this says it has, by position. Rows and
+ * times of the database say nothing by themselves: who can write there would make what was removed look retired.
  */
 export async function provenMonths(
   { database, storage }: { database: DatabaseService; storage: StorageService },
@@ -34,9 +34,10 @@ export async function provenMonths(
     if (!statement || !covers(statement, organizationId, month)) continue;
     if (!(await isWhole(storage, statement))) continue;
     const named = await database.withOrganizationSql(organizationId, (tx) =>
-      eventsNamedIn(tx, organizationId, month),
+      positionsNamedIn(tx, organizationId, month),
     );
-    if (named === statement.months?.[month.from.toISOString().slice(0, 'YYYY-MM'.length)]) proven.push(month);
+    const signed = statement.months?.[month.from.toISOString().slice(0, 'YYYY-MM'.length)];
+    if (signed?.positions === hashOfRanges(named)) proven.push(month);
   }
   return proven;
 }
@@ -84,17 +85,22 @@ async function isWhole(
   return file?.size === parts.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** How many events of a month the trees name, by times that nobody has signed; those by which trees are found fit them. */
-async function eventsNamedIn(
+/** Positions that the trees give a time in a month. Nobody has signed those times; those by which trees are found fit them. */
+async function positionsNamedIn(
   tx: SqlTransaction,
   organizationId: string,
   month: RetiredMonth,
-): Promise<number> {
-  const [row] = await tx.$queryRaw<{ named: bigint }[]>`
-    SELECT count(*) AS named
-    FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_times) AS u(at)
-    WHERE t.organization_id = ${organizationId}::uuid
-      AND t.last_time >= ${month.from}::timestamptz AND t.first_time < ${month.to}::timestamptz
-      AND u.at >= ${month.from}::timestamptz AND u.at < ${month.to}::timestamptz`;
-  return Number(row!.named);
+): Promise<Ranges> {
+  const rows = await tx.$queryRaw<{ from: bigint; to: bigint }[]>`
+    SELECT min(position) AS "from", max(position) + 1 AS "to"
+    FROM (
+      SELECT t.first_position + u.place - 1 AS position,
+             t.first_position + u.place - row_number() OVER (ORDER BY t.first_position + u.place) AS island
+      FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_times) WITH ORDINALITY AS u(at, place)
+      WHERE t.organization_id = ${organizationId}::uuid
+        AND t.last_time >= ${month.from}::timestamptz AND t.first_time < ${month.to}::timestamptz
+        AND u.at >= ${month.from}::timestamptz AND u.at < ${month.to}::timestamptz
+    ) AS named
+    GROUP BY island ORDER BY 1`;
+  return rows.flatMap(({ from, to }) => [Number(from), Number(to)]);
 }

@@ -7,12 +7,15 @@ import {
   headLine,
   manifestText,
   MARK_BYTES,
+  monthStatement,
   treeLine,
 } from '../export.manifest.js';
+import { addRange } from '../ranges.js';
 import { newestLeaf, openSealKey, signForm } from '../seal.js';
 import { HASH_BYTES, newestEntries, signingSealKey, unpackLeaves } from '../seal.rows.js';
 import { LedgerDamaged } from './export.errors.js';
 import type { Part, ScopedExport } from './export.rows.js';
+import { type Months, rangesOf } from './lines/months.js';
 import {
   firstListed,
   headNumbered,
@@ -47,6 +50,7 @@ export async function* manifestLines(
     first: await firstListed(tx, organizationId, scope, written),
     bounds: await heldBounds(tx, written),
   }));
+  const months = monthsOf(parts);
   const statement: ExportStatement = {
     v: 1,
     id: written.exportId,
@@ -57,7 +61,7 @@ export async function* manifestLines(
     filters: written.filter,
     complete,
     rows: parts.reduce((sum, { rows }) => sum + rows, 0),
-    months: monthsOf(parts),
+    ...(months && { months }),
     ...bounds,
     parts: parts.map(({ bytes, rows, sha256 }) => ({ bytes, rows, sha256: sha256.toString('hex') })),
     made_at: madeAt.toISOString(),
@@ -97,11 +101,15 @@ export async function* manifestLines(
   yield manifestText(headLine(head, place));
 }
 
-function monthsOf(parts: readonly Part[]): Record<string, number> {
-  const all: Record<string, number> = {};
+/** Undefined when some parts were written before they told of months. */
+function monthsOf(parts: readonly Part[]): ExportStatement['months'] {
+  const all: Months = new Map();
   for (const { months } of parts)
-    for (const [month, events] of months) all[month] = (all[month] ?? 0) + events;
-  return all;
+    for (const [month, held] of months)
+      for (let at = 0; at < held.length; at += 2) addRange(rangesOf(all, month), held[at]!, held[at + 1]!);
+  const months = [...all].map(([month, ranges]) => [month, monthStatement(ranges)] as const);
+  const told = months.reduce((sum, [, { events }]) => sum + events, 0);
+  return told === parts.reduce((sum, { rows }) => sum + rows, 0) ? Object.fromEntries(months) : undefined;
 }
 
 /** A tree, and which of its events are held: half-open ranges of indexes in it. */

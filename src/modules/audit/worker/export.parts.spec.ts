@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { MultipartUpload } from '../../../platform/storage/multipart-upload.js';
+import { addRange, countOfRanges, type Ranges } from '../ranges.js';
 import { ExportParts, type SentPart } from './export.parts.js';
+import { rangesOf } from './lines/months.js';
 
 /** A bucket that takes its time, and longer for every other part: the next is there before it. */
 function slowBucket(fails = Infinity) {
@@ -19,7 +21,7 @@ function slowBucket(fails = Infinity) {
   return { parts, begun: () => begun, most: () => most, upload: { add } as unknown as MultipartUpload };
 }
 
-const monthOf = (index: number) => `20${20 + (index % 3)}-0${1 + (index % 2)}`;
+const monthOf = (index: number) => `20${20 + (Math.floor(index / 7) % 3)}-0${1 + (index % 2)}`;
 const events = Array.from(
   { length: 400 },
   (_, index) => `${index}: ${'ä€'.repeat(index % 40)},"time":"${monthOf(index)}-01T00:00:00.000Z"}\n`,
@@ -70,15 +72,20 @@ describe('the parts of an export', () => {
     for (const [index, { next }] of sent.entries()) expect(next).toBe(sent[index + 1]?.held[0] ?? 1_400);
   });
 
-  it('say how many of them happened in which month', async () => {
+  it('say which of them happened in which month', async () => {
     const sent = await written(slowBucket(), 1_000);
-    const [counted, expected] = [new Map<string, number>(), new Map<string, number>()];
+    const [counted, expected] = [new Map<string, Ranges>(), new Map<string, Ranges>()];
     for (const { months, rows } of sent) {
       expect(months.map(([month]) => month)).toEqual(months.map(([month]) => month).sort());
-      expect(months.reduce((sum, [, count]) => sum + count, 0)).toBe(rows);
-      for (const [month, count] of months) counted.set(month, (counted.get(month) ?? 0) + count);
+      expect(months.reduce((sum, [, held]) => sum + countOfRanges(held), 0)).toBe(rows);
+      for (const [month, held] of months)
+        for (let at = 0; at < held.length; at += 2)
+          addRange(rangesOf(counted, month), held[at]!, held[at + 1]!);
     }
-    for (const index of events.keys()) expected.set(monthOf(index), (expected.get(monthOf(index)) ?? 0) + 1);
+    for (const index of events.keys()) {
+      const position = index < 200 ? index : index + 1_000;
+      addRange(rangesOf(expected, monthOf(index)), position, position + 1);
+    }
     expect([...counted].sort()).toEqual([...expected].sort());
   });
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type { MultipartUpload } from '../../../platform/storage/multipart-upload.js';
-import { countMonths, type Months } from './lines/months.js';
+import { addRange, type Ranges } from '../ranges.js';
+import { addMonths, type Months } from './lines/months.js';
 import type { EventRun } from './lines/wanted-events.js';
 
 /** Bytes of one part, at least, but for the last: 10,000 parts are 80 GB. */
@@ -21,10 +22,10 @@ export interface SentPart {
   rows: number;
   /** Where the next one begins. */
   next: number;
-  /** Positions of its events: half-open ranges, their bounds one after another. */
-  held: number[];
-  /** How many of its events happened in which month, ascending. */
-  months: [month: string, events: number][];
+  /** Positions of its events. */
+  held: Ranges;
+  /** The same by the month they happened in, ascending. */
+  months: [month: string, held: Ranges][];
 }
 
 /**
@@ -36,7 +37,7 @@ export class ExportParts {
   private readonly free: Buffer[] = [];
   private size = 0;
   private rows = 0;
-  private held: number[] = [];
+  private held: Ranges = [];
   private months: Months = new Map();
   private upload: Promise<MultipartUpload> | undefined;
   private readonly leaving: { sent: Promise<void>; memory: Buffer }[] = [];
@@ -67,9 +68,8 @@ export class ExportParts {
     this.add(before);
     this.add(text);
     this.rows += count;
-    countMonths(this.months, lines, ends);
-    if (this.held.at(-1) === first) this.held[this.held.length - 1] = first + count;
-    else this.held.push(first, first + count);
+    addMonths(this.months, first, lines, ends);
+    addRange(this.held, first, first + count);
   }
 
   /** Sends what there is when it is as much as a part. @param next position of the event that comes after it */

@@ -29,7 +29,9 @@ export function withPart(
   digest: Uint8Array,
   { number, etag, bytes, rows, sha256, next, held, months }: SentPart,
 ): Buffer {
-  const part = JSON.stringify([number, etag, bytes, rows, sha256.toString('hex'), next, held, months]);
+  const said = [number, etag, bytes, rows, sha256.toString('hex'), next, held];
+  // Parts that were written before they told of months have none.
+  const part = JSON.stringify(months.length > 0 ? [...said, months] : said);
   return createHash('sha256').update(digest).update(part).digest();
 }
 

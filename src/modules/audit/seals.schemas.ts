@@ -55,6 +55,7 @@ export const verificationSchema = z.object({
   seals: z.int().describe('Signed trees that were checked'),
   unsealed: z.int().describe('Events of the interval that wait for their seal'),
   retired: z.int().describe('Sealed events that retention has taken out, after a verified export'),
+  missing: z.int().describe('Events that were gone before their seal, and were sealed as that'),
   through: z.iso.datetime().optional().describe('Time of the newest head'),
   anchored_through: z.iso
     .datetime()

@@ -50,6 +50,9 @@ interface Walk {
   /** Months that were taken out of the ledger: of those that are proven, what is not there was not removed. */
   months: { told: readonly RetiredMonth[]; proven: readonly RetiredMonth[] };
   retired: number;
+  /** Events that were gone before their seal, and the first of them. */
+  missing: number;
+  firstGap?: Fault;
   /** Numbers of the seals that the first and the last tree were made for. */
   firstSeal?: number;
   lastSeal?: number;
@@ -123,20 +126,24 @@ export class VerificationService {
       seals: 0,
       months,
       retired: 0,
+      missing: 0,
     };
     const first = from === undefined ? 1 : extent.first;
     const last = to === undefined ? Number.MAX_SAFE_INTEGER : extent.last;
     let found =
       first === undefined || last === undefined ? undefined : await this.walkTrees(walk, first, last);
+    signal?.throwIfAborted();
     found ??= await this.compareSets(walk);
+    signal?.throwIfAborted();
     const heads = await this.checkHeads(walk);
-    found ??= heads.fault;
+    found ??= heads.fault ?? walk.firstGap; // which was seen when it was sealed
     return {
       valid: found === undefined,
       events: walk.events,
       seals: walk.seals,
       unsealed: extent.unsealed,
       retired: walk.retired,
+      missing: walk.missing,
       ...(heads.through && { through: heads.through.toISOString() }),
       ...(heads.anchoredThrough && { anchored_through: heads.anchoredThrough.toISOString() }),
       ...(found && { first_bad: found }),
@@ -191,6 +198,7 @@ export class VerificationService {
     actual: (Buffer | undefined)[],
   ): Promise<Fault | undefined> {
     const { organizationId, chain, interval } = walk;
+    const gaps = new Set<number>();
     if (chain.next === undefined && tree.first > 1 && interval.from === undefined)
       return fault('removed', { seq: 1 }, `So is all up to position ${tree.first - 1}.`);
     walk.firstSeal ??= tree.seal;
@@ -205,6 +213,11 @@ export class VerificationService {
             : isRetired(walk.months.told, occurredAt)
               ? 'told'
               : undefined,
+        gap: (index) => {
+          gaps.add(index);
+          const place = { seq: tree.first + index, id: tree.events[index]!.id };
+          walk.firstGap ??= fault('removed', place, GONE_BEFORE);
+        },
         elsewhere: (id) => eventById(tx, organizationId, id),
       })) ??
       recordFault(tree, chain.hash!);
@@ -213,6 +226,7 @@ export class VerificationService {
     for (const [index, event] of tree.events.entries()) {
       if (!isWithin(interval, event.occurredAt)) continue;
       if (actual[index]) walk.events++;
+      else if (gaps.has(index)) walk.missing++;
       else walk.retired++;
     }
     return undefined;

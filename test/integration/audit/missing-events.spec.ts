@@ -198,6 +198,28 @@ it.each([
     expect(await verified(forged.join(''), manifest)).toMatchObject({ as_sealed: false });
 });
 
+it('what is behind it is looked at as well', async () => {
+  const ids = await sealedWithout(remove);
+  const { position } = await sealedAs(ids[2]!);
+  expect(await verification()).toMatchObject({
+    valid: false,
+    events: 4,
+    missing: 1,
+    first_bad: { seq: position },
+  });
+  await asSuperuser(world.admin, (admin) =>
+    admin.query(`UPDATE audit_event SET outcome = 'failure' WHERE id = $1`, [ids[4]]),
+  );
+  expect(await verification()).toMatchObject({
+    first_bad: { seq: position + 2, why: expect.stringMatching(/^altered/) },
+  });
+});
+
+it.each(['infinity', '-infinity', '12000-01-01'])('an event of %s there is none', async (time) => {
+  const written = plantEventsAt(world.admin, tenant.organizationId, [time]);
+  await expect(written).rejects.toMatchObject({ code: '23514' });
+});
+
 it.each(['csv', 'fhir', 'dicom'])('exports as %s have it as well', async (format) => {
   await sealedWithout(remove);
   const { file, manifest } = await exported(format);
@@ -219,5 +241,7 @@ it('its month can be retired', async () => {
   );
   expect(outcome).toMatchObject({ state: 'retired' });
   await seal();
-  expect(await verification(JUNE)).toMatchObject({ valid: true, events: 0, retired: 5 });
+  // As visible as before.
+  const gone = { valid: false, events: 0, retired: 4, missing: 1, first_bad: { why: GONE } };
+  expect(await verification(JUNE)).toMatchObject(gone);
 });

@@ -60,6 +60,7 @@ export class SealsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Verification> {
     const gone = new AbortController();
+    if (reply.raw.closed) throw callerGone();
     reply.raw.once('close', () => gone.abort(callerGone()));
     return this.verification.verify(caller.principal.organizationId, interval, gone.signal);
   }

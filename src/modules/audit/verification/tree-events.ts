@@ -5,7 +5,7 @@ import type { EventName } from '../ledger.rows.js';
 import { missingForm } from '../missing-event.js';
 import { eventLeaf } from '../seal.js';
 import type { TreeRow } from '../seal.rows.js';
-import { fault, type Fault, GONE_BEFORE } from './fault.js';
+import { fault, type Fault } from './fault.js';
 
 /** A tree's part that is judged here. Its entry was found good, so that `first`, `size` and `root` are what was sealed. */
 export type SealedTree = Pick<TreeRow, 'organization' | 'first' | 'size' | 'root' | 'events' | 'leaves'>;
@@ -16,6 +16,8 @@ export interface LedgerEvents {
   actual: readonly (Buffer | undefined)[];
   /** Whether an event's month was taken out of the ledger by retention, and whether an export in the bucket proves it. */
   retired(event: EventName): 'proven' | 'told' | undefined;
+  /** Is told of each event that was gone before its seal, by its index: that was seen then, and what comes after it is looked at. */
+  gap(index: number): void;
   /** The event under its id, whatever its time says now. */
   elsewhere(id: string): Promise<AuditRecord | undefined>;
 }
@@ -42,7 +44,8 @@ export async function judgeEvents(tree: SealedTree, ledger: LedgerEvents): Promi
       const code = tree.leaves.some((other) => same(actual, other)) ? 'reordered' : 'altered';
       return fault(code, { seq: tree.first + index, id: event.id });
     }
-    if (ledger.retired(event) !== 'proven') return judgeAbsent(tree, index, ledger);
+    if (same(eventLeaf(missingForm(tree.organization, event)), leaf)) ledger.gap(index);
+    else if (ledger.retired(event) !== 'proven') return judgeAbsent(tree, index, ledger);
   }
   return undefined;
 }
@@ -52,8 +55,6 @@ async function judgeAbsent(tree: SealedTree, index: number, ledger: LedgerEvents
   const { id, occurredAt } = tree.events[index]!;
   const leaf = tree.leaves[index]!;
   const place = { seq: tree.first + index, id };
-  if (same(eventLeaf(missingForm(tree.organization, tree.events[index]!)), leaf))
-    return fault('removed', place, GONE_BEFORE);
   const found = await ledger.elsewhere(id);
   if (!found)
     return fault(

@@ -73,8 +73,10 @@ export class Anchoring extends Chore {
       await lastSeal(tx),
       await lastAnchored(tx, place.name),
     ]);
-    if (!newest || this.taken.get(place.name)?.head.equals(newest.head)) return;
-    let next = Math.min(noted + 1, newest.seal);
+    const taken = this.taken.get(place.name);
+    if (!newest || taken?.head.equals(newest.head)) return;
+    const last = noted <= newest.seal ? noted : (taken?.seal ?? 0); // none is noted before it is there
+    let next = Math.min(last + 1, newest.seal);
     while (performance.now() < end) {
       const heads = await this.inside((tx) => headsFrom(tx, next));
       if (heads.length === 0) return;

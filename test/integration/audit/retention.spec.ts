@@ -371,6 +371,19 @@ describe('a month', () => {
     const asked = (body: object) => client.post('/api/v1/audit/exports', { format: 'ndjson', ...body });
     for (const body of [{}, { to: '2019-05-02T00:00:00Z' }, { from: '2019-05-31T00:00:00Z' }])
       expect(await asked(body)).toMatchObject({ status: 409, body: { code: 'month_retired' } });
+    // One that was asked for before, and comes to its turn now: no damage, and no file without it.
+    const { rows: waiting } = await world.admin.query<{ id: string }>(
+      `INSERT INTO audit_export (organization_id, id, format, filters, state, requested_by_kind, requested_by_id, created_at, progressed_at)
+       VALUES ($1, gen_random_uuid(), 'ndjson', '{}', 'queued', 'client', $1, now(), '1970-01-01') RETURNING id`,
+      [tenant.organizationId],
+    );
+    const ended = await eventually(
+      () => client.get(`/api/v1/audit/exports/${waiting[0]!.id}`),
+      (answer) => ['done', 'failed'].includes(answer.body.state),
+    );
+    expect(ended.body).toMatchObject({ state: 'failed', failure: 'month_retired' });
+    expect(ended.body).not.toHaveProperty('first_bad');
+
     const later = await asked({ from: MAY.to.toISOString() });
     expect(later.status).toBe(202);
     // Of a tree that has events of both, what is left is in their rows.

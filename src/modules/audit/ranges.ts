@@ -3,6 +3,16 @@ import { hash } from 'node:crypto';
 /** Positions as half-open ranges, their bounds one after another: ascending, and apart. */
 export type Ranges = number[];
 
+/** Positions of the events of each month (`YYYY-MM`, UTC). */
+export type Months = Map<string, Ranges>;
+
+/** Those of a month, to be added to. */
+export function rangesOf(months: Months, month: string): Ranges {
+  let ranges = months.get(month);
+  if (!ranges) months.set(month, (ranges = []));
+  return ranges;
+}
+
 /** Adds positions behind all that there are. */
 export function addRange(ranges: Ranges, from: number, to: number): void {
   if (ranges.at(-1) === from) ranges[ranges.length - 1] = to;

@@ -16,7 +16,7 @@ import {
   signedOf,
   type TreeLine,
 } from '../export.manifest.js';
-import { addRange, type Ranges } from '../ranges.js';
+import { addRange, type Months, rangesOf } from '../ranges.js';
 import { headForm, isSigned, newestLeaf } from '../seal.js';
 import { EntryChain, type SealKeys } from './chains.js';
 import { fault, GONE_BEFORE } from './fault.js';
@@ -88,7 +88,7 @@ class ExportCheck {
   private leftOut = 0;
   private missing = 0;
   private firstMissing: FileFault | undefined;
-  private readonly months = new Map<string, Ranges>();
+  private readonly months: Months = new Map();
   private bounds: { first: number; last: number } | undefined;
 
   constructor(
@@ -239,7 +239,7 @@ class ExportCheck {
       );
     for (const [at, { missing, id, month }] of read.entries()) {
       const seq = line.tree.first + indexes[at]!;
-      if (month !== undefined) this.addMonth(month, seq);
+      if (month !== undefined) addRange(rangesOf(this.months, month), seq, seq + 1);
       if (!missing) continue;
       this.missing++;
       this.firstMissing ??= {
@@ -247,12 +247,6 @@ class ExportCheck {
         line: begins + at,
       };
     }
-  }
-
-  private addMonth(month: string, seq: number): void {
-    let ranges = this.months.get(month);
-    if (!ranges) this.months.set(month, (ranges = []));
-    addRange(ranges, seq, seq + 1);
   }
 
   private async nextLine(): Promise<ReadEvent | undefined> {

@@ -10,12 +10,11 @@ import {
   monthStatement,
   treeLine,
 } from '../export.manifest.js';
-import { addRange } from '../ranges.js';
+import { addRange, type Months, rangesOf } from '../ranges.js';
 import { newestLeaf, openSealKey, signForm } from '../seal.js';
 import { HASH_BYTES, newestEntries, signingSealKey, unpackLeaves } from '../seal.rows.js';
 import { LedgerDamaged } from './export.errors.js';
 import type { Part, ScopedExport } from './export.rows.js';
-import { type Months, rangesOf } from './lines/months.js';
 import {
   firstListed,
   headNumbered,

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { MultipartUpload } from '../../../platform/storage/multipart-upload.js';
-import { addRange, countOfRanges, type Ranges } from '../ranges.js';
+import { addRange, countOfRanges, type Ranges, rangesOf } from '../ranges.js';
 import { ExportParts, type SentPart } from './export.parts.js';
-import { rangesOf } from './lines/months.js';
 
 /** A bucket that takes its time, and longer for every other part: the next is there before it. */
 function slowBucket(fails = Infinity) {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { MultipartUpload } from '../../../platform/storage/multipart-upload.js';
-import { addRange, type Ranges } from '../ranges.js';
-import { addMonths, type Months } from './lines/months.js';
+import { addRange, type Months, type Ranges } from '../ranges.js';
+import { addMonths } from './lines/months.js';
 import type { EventRun } from './lines/wanted-events.js';
 
 /** Bytes of one part, at least, but for the last: 10,000 parts are 80 GB. */

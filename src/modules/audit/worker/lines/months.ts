@@ -1,7 +1,4 @@
-import { addRange, type Ranges } from '../../ranges.js';
-
-/** Positions of the events of each month (`YYYY-MM`, UTC). */
-export type Months = Map<string, Ranges>;
+import { addRange, type Months, rangesOf } from '../../ranges.js';
 
 /** A member of a form, behind which are two that are texts at most: in those it would have other quotes. Details come before it. */
 const TIME = Buffer.from(',"time":"');
@@ -30,10 +27,4 @@ export function addMonths(months: Months, first: number, lines: Buffer, ends: re
     month = next;
   }
   add(first + ends.length);
-}
-
-export function rangesOf(months: Months, month: string): Ranges {
-  let ranges = months.get(month);
-  if (!ranges) months.set(month, (ranges = []));
-  return ranges;
 }

@@ -8,18 +8,16 @@ import { StorageService } from '../../platform/storage/storage.service.js';
 import { type EventName, eventsNamed } from './ledger.rows.js';
 import { isMissing } from './missing-event.js';
 import { isRetired, type RetiredMonth, retiredMonths, retiredWithin } from './retired.rows.js';
-import { lastSeal, ourSealKeys } from './seal.rows.js';
+import { ourSealKeys } from './seal.rows.js';
 import type { Verification, Verify } from './seals.schemas.js';
-import { anchorsAround, checkAnchors } from './verification/anchor-check.js';
-import { EntryChain, type SealKeys } from './verification/chains.js';
+import { EntryChain } from './verification/chains.js';
 import { fault, type Fault, GONE_BEFORE } from './verification/fault.js';
-import { HeadCheck, rootFault } from './verification/head-check.js';
+import { checkHeads, MOST_SIGNATURES, type WalkedSeals } from './verification/ledger-heads.js';
 import {
   addedEvent,
   duplicatedEvent,
   eventById,
   extentOf,
-  headsFrom,
   type Interval,
   lostUnsealed,
   type StoredTree,
@@ -31,19 +29,14 @@ import { judgeEvents, leafOf } from './verification/tree-events.js';
 
 /** Events of one request at most. */
 const MOST_EVENTS = 1_000_000;
-/** Signatures of heads that one request checks; of more of them, a year has half a million, hashes alone tell what is wrong. */
-const MOST_SIGNATURES = 2_000;
 /** Ledgers that one process verifies at once: each takes a connection and much of a core. */
 const MOST_AT_ONCE = 2;
 /** Events that are read at a time: so long the process does nothing else. */
 const SLICE = 1_000;
 
 /** A walk under way. */
-interface Walk {
-  organizationId: string;
+interface Walk extends WalkedSeals {
   interval: Interval;
-  signal: AbortSignal | undefined;
-  keys: SealKeys;
   chain: EntryChain;
   events: number;
   seals: number;
@@ -53,9 +46,6 @@ interface Walk {
   /** Events that were gone before their seal, and the first of them. */
   missing: number;
   firstGap?: Fault;
-  /** Numbers of the seals that the first and the last tree were made for. */
-  firstSeal?: number;
-  lastSeal?: number;
 }
 
 /**
@@ -135,7 +125,7 @@ export class VerificationService {
     signal?.throwIfAborted();
     found ??= await this.compareSets(walk);
     signal?.throwIfAborted();
-    const heads = await this.checkHeads(walk);
+    const heads = await checkHeads({ database, storage }, walk, this.mostSignatures);
     found ??= heads.fault ?? walk.firstGap; // which was seen when it was sealed
     return {
       valid: found === undefined,
@@ -258,66 +248,6 @@ export class VerificationService {
     if (added) return fault('added', { id: added });
     const lost = await this.inside(organizationId, (tx) => lostUnsealed(tx, organizationId, interval));
     return lost === undefined ? undefined : fault('removed', { id: lost }, GONE_BEFORE);
-  }
-
-  /**
-   * From the first seal that the interval's trees were made for to the newest head: numbers, signatures, and that each follows
-   * from the one before. Of very many heads the newest one's signature stands for all, since each is over the hash of the one before:
-   * if something is wrong then, each is looked at, to name the first. That a head is over the newest entries of all organizations is computed for three: those of the first
-   * and of the last tree, and the newest one, which nothing can be cut off without.
-   */
-  private async checkHeads(
-    walk: Walk,
-  ): Promise<{ fault?: Fault | undefined; through?: Date; anchoredThrough?: Date }> {
-    const known = await this.inside(walk.organizationId, (tx) => lastSeal(tx));
-    const anchors = await anchorsAround(this.storage, known?.seal ?? 0);
-    const concerned = walk.firstSeal ?? known?.seal ?? 1;
-    const start = Math.max(1, Math.min(concerned, known?.seal ?? 1) - 1);
-    const last = known?.seal ?? 0;
-    const isFew = last - start < this.mostSignatures;
-    let found = await this.walkHeads(walk, start, (seal) => isFew || seal >= last);
-    if (!isFew && found.wrong) found = await this.walkHeads(walk, start, () => true);
-    const { newest } = found;
-    let { wrong } = found;
-    if (newest) wrong ??= await this.checkRoot(walk, newest);
-    // The trees of a seal are there before its head is.
-    if ((walk.lastSeal ?? 0) > (newest?.seal ?? 0) + 1)
-      wrong ??= fault('truncated', { seal: (newest?.seal ?? 0) + 1 }, 'There are trees of later seals.');
-    const anchored = await checkAnchors(this.storage, walk.keys, anchors, newest?.seal ?? 0, (seal) =>
-      this.inside(walk.organizationId, async (tx) =>
-        (await headsFrom(tx, seal)).find((head) => head.seal === seal),
-      ),
-    );
-    return {
-      fault: wrong ?? anchored.fault,
-      ...(newest && { through: newest.time }),
-      ...(anchored.through && { anchoredThrough: anchored.through }),
-    };
-  }
-
-  /** @param signed whose signature is checked */
-  private async walkHeads(
-    walk: Walk,
-    start: number,
-    signed: (seal: number) => boolean,
-  ): Promise<{ wrong: Fault | undefined; newest: HeadCheck['newest'] }> {
-    const check = new HeadCheck(walk.keys, start, signed);
-    const asked = new Set([walk.firstSeal, walk.lastSeal]);
-    let wrong: Fault | undefined;
-    for (let number = start; wrong === undefined;) {
-      walk.signal?.throwIfAborted();
-      const heads = await this.inside(walk.organizationId, (tx) => headsFrom(tx, number));
-      if (heads.length === 0) break;
-      for (const head of heads) wrong ??= check.add(head);
-      for (const head of heads.filter(({ seal }) => asked.has(seal)))
-        wrong ??= await this.checkRoot(walk, head);
-      number = heads.at(-1)!.seal + 1;
-    }
-    return { wrong, newest: check.newest };
-  }
-
-  private checkRoot(walk: Walk, head: Parameters<typeof rootFault>[1]): Promise<Fault | undefined> {
-    return this.inside(walk.organizationId, (tx) => rootFault(tx, head));
   }
 
   private inside<T>(organizationId: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {

@@ -171,9 +171,10 @@ describe('heads of seals', () => {
         expect((await gauge('scandock_audit_anchor_behind')).url).toBe(last - taken);
         answer = 204;
         offset += 120_000;
+        received = [];
         await one.run();
         expect(parseAnchor(await inBucket(last))).toMatchObject({ seal: last });
-        expect(received.at(-1)!.id).toBe(`seal-${last}`);
+        expect(received.map(({ id }) => id)).toEqual([`seal-${last}`]); // and not all there ever were
         taken = last;
       }
     };

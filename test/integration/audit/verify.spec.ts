@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { VerificationService } from '../../../src/modules/audit/verification.service.js';
+import { hashOf, headForm } from '../../../src/modules/audit/seal.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
 import { Client, eventually } from '../../support/client.js';
 import { lockWaiters, PATIENT } from '../../support/lock-waiters.js';
@@ -133,6 +134,18 @@ it('over very many seals checks their hashes, and names the first that is wrong 
         );
         expect(await verified()).toMatchObject({ valid: false, first_bad: { seal: 2 } });
       });
+    // With the hash beside it, so that only the next one differs; the first is named all the same.
+    await putBack(world.admin, async () => {
+      const { rows } = await world.admin.query<{ time: Date; previous: Buffer }>(
+        'SELECT sealed_at AS time, previous FROM audit_seal WHERE number = 2',
+      );
+      const root = Buffer.alloc(32, 7);
+      const hash = hashOf(headForm({ ...rows[0]!, seal: 2, root }));
+      await asSuperuser(world.admin, (admin) =>
+        admin.query('UPDATE audit_seal SET root = $1, head = $2 WHERE number = 2', [root, hash]),
+      );
+      expect(await verified()).toMatchObject({ valid: false, first_bad: { seal: 2 } });
+    });
     await putBack(world.admin, async () => {
       await asSuperuser(world.admin, (admin) =>
         admin.query(`UPDATE audit_seal SET signature = sha512('x')

@@ -75,7 +75,7 @@ export class Anchoring extends Chore {
     ]);
     const taken = this.taken.get(place.name);
     if (!newest || taken?.head.equals(newest.head)) return;
-    const last = noted <= newest.seal ? noted : (taken?.seal ?? 0); // none is noted before it is there
+    const last = noted <= newest.seal ? noted : (taken?.seal ?? newest.seal - 1); // none is noted before it is there
     let next = Math.min(last + 1, newest.seal);
     while (performance.now() < end) {
       const heads = await this.inside((tx) => headsFrom(tx, next));

@@ -14,8 +14,8 @@ const TURN_MS = 3_000;
 const AGAIN_MS = { first: 5_000, most: 60_000 };
 
 /**
- * Takes each head out of the database, to every place there is, in the order of their numbers: none is left out, and none is
- * given up. A place that is away keeps no other from its heads, and gets those it has missed when it is back.
+ * Takes each head out of the database, to every place there is, in the order of their numbers: none is given up, and none is left
+ * out unless the database has been made to say that it was taken. A place that is away keeps no other from its heads, and gets those it has missed when it is back.
  */
 @Injectable()
 export class Anchoring extends Chore {

@@ -3,17 +3,15 @@ import fc from 'fast-check';
 import { verifyExport } from './export-verifier.js';
 import { newKey, plantExport, type PlantedExport } from './planted-export.fixture.js';
 
-async function* inPieces(text: string, size: number): AsyncGenerator<Buffer> {
-  const bytes = Buffer.from(text);
+async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
   for (let from = 0; from < bytes.length; from += size)
     yield await Promise.resolve(bytes.subarray(from, from + size));
 }
-const lines = (all: readonly string[]): string => all.map((line) => `${line}\n`).join('');
-const check = ({ events, manifest, keys }: PlantedExport, pieces = 1000) =>
-  verifyExport(
-    { events: inPieces(lines(events), pieces), manifest: inPieces(lines(manifest), pieces) },
-    keys,
-  );
+const file = (lines: readonly string[]): Buffer => Buffer.from(lines.map((line) => `${line}\n`).join(''));
+const checkFiles = (events: Buffer, manifest: Buffer, { keys }: PlantedExport, pieces = 1000) =>
+  verifyExport({ events: inPieces(events, pieces), manifest: inPieces(manifest, pieces) }, keys);
+const check = (made: PlantedExport, pieces?: number) =>
+  checkFiles(file(made.events), file(made.manifest), made, pieces);
 const why = (code: string): unknown => expect.stringMatching(`^${code}: `);
 
 const exports = fc.record({
@@ -96,24 +94,28 @@ describe('an export', () => {
 
   it('of which any byte of either file is another is not valid', async () => {
     const made = await plantExport([3, 5, 2]);
-    const files = [lines(made.events), lines(made.manifest)] as const;
+    const before = file(made.manifest);
     await fc.assert(
       fc.asyncProperty(fc.nat(), fc.integer({ min: 1, max: 255 }), async (at, change) => {
-        const [events, manifest] = files.map((text) => Buffer.from(text)) as [Buffer, Buffer];
+        const [events, manifest] = [file(made.events), Buffer.from(before)];
         const place = at % (events.length + manifest.length);
-        const [file, index] = place < events.length ? [events, place] : [manifest, place - events.length];
-        file[index] = file[index]! ^ change;
-        const report = await verifyExport(
-          {
-            events: inPieces(events.toString('latin1'), 500),
-            manifest: inPieces(manifest.toString('latin1'), 500),
-          },
-          made.keys,
-        );
-        if (report.valid) expect(isHarmless(files[1], manifest.toString('latin1'))).toBe(true);
+        const [altered, index] = place < events.length ? [events, place] : [manifest, place - events.length];
+        altered[index] = altered[index]! ^ change;
+        if ((await checkFiles(events, manifest, made)).valid) expectHarmless(before, manifest);
       }),
       { numRuns: 400 },
     );
+  });
+
+  // The smallest changes are those that a loose reader takes for none: the unused bits of base64, the next digit.
+  it.each([1, 2, 4])('of which any byte of the manifest differs by %d is not valid', async (change) => {
+    const made = await plantExport([2, 3]);
+    const [events, before] = [file(made.events), file(made.manifest)];
+    for (const at of before.keys()) {
+      const manifest = Buffer.from(before);
+      manifest[at] = manifest[at]! ^ change;
+      if ((await checkFiles(events, manifest, made)).valid) expectHarmless(before, manifest);
+    }
   });
 
   it('whose manifest lacks a line, or has one twice or elsewhere, is not valid', async () => {
@@ -191,17 +193,20 @@ describe('an export', () => {
   });
 });
 
-/** A change that is none: a mark, which proves nothing, or the spelling of JSON. */
-function isHarmless(before: string, after: string): boolean {
-  const plain = (text: string) =>
-    text
+/**
+ * Of a change that is not told: it is of what proves nothing. That is marks, and how many organizations there are where that
+ * leaves the path to the root as it is, which a tree of the next size may.
+ */
+function expectHarmless(before: Buffer, after: Buffer): void {
+  const proving = (manifest: Buffer) =>
+    manifest
+      .toString()
       .trim()
       .split('\n')
       .map((line) => {
-        const { marks, ...rest } = JSON.parse(line) as { marks?: string };
+        const { marks, newest, ...rest } = JSON.parse(line) as { marks?: string; newest?: { size?: number } };
         void marks;
-        return rest;
+        return { ...rest, newest: { ...newest, size: undefined } };
       });
-  expect(plain(after)).toEqual(plain(before));
-  return true;
+  expect(proving(after)).toEqual(proving(before));
 }

@@ -7,7 +7,7 @@ const keySetSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown()))
 const keySchema = z.object({
   kty: z.literal('OKP'),
   crv: z.literal('Ed25519'),
-  x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  x: z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/),
   kid: z.string(),
 });
 

@@ -2,6 +2,7 @@ import { afterAll, it } from '@jest/globals';
 import { type CephGateway, cephInstalled, startCeph } from '../../support/ceph.js';
 import { describeLeastRights } from './least-rights.js';
 import { describeNotifications } from './notifications.js';
+import { describeObjectLock } from './object-lock.js';
 import { describeS3Contract } from './s3-contract.js';
 
 let gateway: Promise<CephGateway> | undefined;
@@ -34,6 +35,7 @@ if (cephInstalled()) {
   });
   describeLeastRights(shared);
   describeNotifications(shared);
+  describeObjectLock(shared);
 } else {
   process.stdout.write('S3 contract: skipped against Ceph RGW, its binaries are not installed\n');
   it.skip('Ceph RGW is not installed', () => undefined);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { GetObjectCommand } from '@aws-sdk/client-s3';
-import { parseConfig } from '../../../src/platform/config/config.schema.js';
+import { type ConfigValues, parseConfig } from '../../../src/platform/config/config.schema.js';
 import { StorageService } from '../../../src/platform/storage/storage.service.js';
 import { refusal, send, type Session } from './s3-target.js';
 
@@ -8,24 +8,25 @@ const MIB = 1024 * 1024;
 const STREAMED_MIB = 512;
 const MAX_GROWTH_MB = 200;
 
-/** Our own client of a bucket, with whatever else the configuration is to say. */
-export function storageOf(
+/** What configures a client of a bucket, with whatever else the configuration is to say. */
+export const configOf = (
   { connection, bucket }: Pick<Session, 'connection' | 'bucket'>,
   changes: Record<string, string> = {},
-): StorageService {
-  return new StorageService(
-    parseConfig({
-      SCANDOCK_MASTER_KEY: 'ab'.repeat(32),
-      DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/nowhere',
-      S3_ENDPOINT: connection.endpoint,
-      S3_REGION: connection.region,
-      S3_BUCKET: bucket,
-      S3_ACCESS_KEY_ID: connection.credentials.accessKeyId,
-      S3_SECRET_ACCESS_KEY: connection.credentials.secretAccessKey,
-      ...changes,
-    }),
-  );
-}
+): ConfigValues =>
+  parseConfig({
+    SCANDOCK_MASTER_KEY: 'ab'.repeat(32),
+    DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/nowhere',
+    S3_ENDPOINT: connection.endpoint,
+    S3_REGION: connection.region,
+    S3_BUCKET: bucket,
+    S3_ACCESS_KEY_ID: connection.credentials.accessKeyId,
+    S3_SECRET_ACCESS_KEY: connection.credentials.secretAccessKey,
+    ...changes,
+  });
+
+/** Our own client of a bucket. */
+export const storageOf = (...given: Parameters<typeof configOf>): StorageService =>
+  new StorageService(configOf(...given));
 
 async function textOf(bytes: AsyncIterable<Uint8Array> | undefined): Promise<string | undefined> {
   if (!bytes) return undefined;

@@ -7,6 +7,11 @@ export const tooManyExports = (most: number): ApplicationError =>
     `${most} exports of this organization are under way. Wait until one is finished.`,
   );
 
+export const exportQuota = (most: number, retryAfterSeconds: number): ApplicationError =>
+  new ApplicationError('export_quota', 429, `This organization has asked for ${most} exports within a day.`, {
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  });
+
 /** @param since when nothing was taken out of the ledger */
 export const monthRetired = (since: Date): ApplicationError =>
   new ApplicationError(

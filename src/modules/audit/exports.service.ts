@@ -1,8 +1,10 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { AuditExport } from '../../generated/prisma/client.js';
 import { accessibleBy } from '../../platform/authorization/accessible-by.js';
 import type { Caller } from '../../platform/authorization/principal.js';
 import { Clock } from '../../platform/clock/clock.js';
+import { CONFIG } from '../../platform/config/config.module.js';
+import type { ConfigValues } from '../../platform/config/config.schema.js';
 import { DatabaseService, type Transaction } from '../../platform/database/database.service.js';
 import { newId } from '../../platform/database/id.js';
 import { notFound, validationError } from '../../platform/errors/application-error.js';
@@ -11,9 +13,10 @@ import { IdempotencyService } from '../../platform/http/idempotency.js';
 import { Enqueuer } from '../../platform/queue/enqueuer.js';
 import { URL_LIFETIME_SECONDS } from '../../platform/storage/presigner.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
+import { OPERATOR } from './audit.actors.js';
 import { actedBy, AuditService } from './audit.service.js';
 import type { EventFilter } from './event.filter.js';
-import { monthRetired, tooManyExports } from './exports.errors.js';
+import { exportQuota, monthRetired, tooManyExports } from './exports.errors.js';
 import { writeExport } from './exports.jobs.js';
 import { EXTENSIONS, exportKey, manifestKey } from './exports.keys.js';
 import type {
@@ -28,6 +31,7 @@ import { completeSince, retiredMonths, retiredWithin } from './retired.rows.js';
 
 /** Exports of one organization that may be unfinished at a time. */
 const MOST_UNFINISHED = 3;
+const DAY_MS = 24 * 3600_000;
 /** Of an export whose events are all read, and whose manifest is being written. */
 const ALMOST_DONE = 0.99;
 
@@ -35,6 +39,7 @@ const ALMOST_DONE = 0.99;
 @Injectable()
 export class ExportsService {
   constructor(
+    @Inject(CONFIG) private readonly config: ConfigValues,
     private readonly database: DatabaseService,
     private readonly idempotency: IdempotencyService,
     private readonly audit: AuditService,
@@ -43,7 +48,7 @@ export class ExportsService {
     private readonly clock: Clock,
   ) {}
 
-  /** @throws validation_error (a time to come), too_many_exports, month_retired, idempotency_mismatch */
+  /** @throws validation_error (a time to come), too_many_exports, export_quota, month_retired, idempotency_mismatch */
   async create(caller: Caller, input: CreateExport, key: string | undefined): Promise<CreatedExport> {
     const { organizationId } = caller.principal;
     this.assertPast(input);
@@ -115,11 +120,30 @@ export class ExportsService {
       throw validationError(later.map((path) => ({ path, message: 'must not be in the future' })));
   }
 
+  /** What retention asks for is nobody's choice, and does not count. */
+  private async assertQuota(tx: Transaction, organizationId: string): Promise<void> {
+    const most = this.config.AUDIT_EXPORTS_PER_DAY;
+    const yesterday = this.clock.now().getTime() - DAY_MS;
+    const [oldest] = await tx.auditExport.findMany({
+      select: { createdAt: true },
+      where: {
+        organizationId,
+        createdAt: { gt: new Date(yesterday) },
+        requestedByKind: { not: OPERATOR.kind },
+      },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      skip: most - 1,
+      take: 1,
+    });
+    if (oldest) throw exportQuota(most, Math.ceil((oldest.createdAt.getTime() - yesterday) / 1000));
+  }
+
   private async insert(tx: Transaction, caller: Caller, input: CreateExport): Promise<string> {
     const { organizationId, kind, id: requestedById } = caller.principal;
     await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit export ' || ${organizationId}::text, 0))::text`;
     const unfinished = await tx.auditExport.count({ where: { organizationId, finishedAt: null } });
     if (unfinished >= MOST_UNFINISHED) throw tooManyExports(MOST_UNFINISHED);
+    await this.assertQuota(tx, organizationId);
     const months = await retiredMonths(tx, organizationId);
     if (retiredWithin(months, input).length > 0) throw monthRetired(completeSince(months)!);
     const [id, now] = [newId(), this.clock.now()];

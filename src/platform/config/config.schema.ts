@@ -171,6 +171,8 @@ const fields = z.object({
   AUDIT_SEAL_INTERVAL_MS: positive(60_000),
   /** How long events stay in the ledger at least, in months: for whoever retires them. HIPAA asks for six years. */
   AUDIT_RETENTION_MONTHS: positive(72, 1200),
+  /** Exports of its ledger that an organization may ask for within 24 hours: their files are kept. */
+  AUDIT_EXPORTS_PER_DAY: positive(100),
   /** How long the bucket keeps a seal's head from being removed, in days (S3 Object Lock); absent, it is not asked to. */
   AUDIT_LOCK_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
   /** Where else each head is sent, and the key these requests are signed with; absent, nowhere. */

@@ -18,6 +18,7 @@ import { createWorld, type Tenant, type World } from '../../support/world.js';
 jest.setTimeout(180_000);
 
 const EXPORTS = '/api/v1/audit/exports';
+const MOST_A_DAY = 100;
 
 let world: World;
 let worker: INestApplicationContext;
@@ -302,6 +303,39 @@ describe('who asks', () => {
     expect(again.body.id).toBe(first.body.id);
     await Promise.all([ask('b'), ask('c')]);
     expect(await refused({ format: 'csv' }, by)).toEqual([409, 'too_many_exports']);
+  });
+
+  it('is refused when its organization has asked for as many within a day, until the oldest of them is older', async () => {
+    const [mine, others] = [await world.newTenant(), await world.newTenant()];
+    const by = new Client(world.baseUrl, mine.apiKey);
+    const ask = (key: string, of = by) => of.post(EXPORTS, { format: 'csv' }, { 'idempotency-key': key });
+    const first = await ask('first');
+    // Finished, ten minutes apart, up to now; and as many again that retention has asked for.
+    const planted = (kind: string, count: number, newest: number) =>
+      world.admin.query(
+        `INSERT INTO audit_export (organization_id, id, format, filters, state, requested_by_kind, requested_by_id,
+                                   created_at, progressed_at, finished_at, failure)
+         SELECT $1, gen_random_uuid(), 'csv', '{}', 'failed', $2, gen_random_uuid(), at, at, at, 'month_retired'
+         FROM generate_series(1, $3) AS n, LATERAL (SELECT $4::timestamptz - n * interval '10 minutes') AS t (at)`,
+        [mine.organizationId, kind, count, new Date(newest)],
+      );
+    const now = Date.now();
+    await planted('user', MOST_A_DAY - 2, now);
+    await planted('system', MOST_A_DAY, now);
+    expect((await ask('last')).status).toBe(202);
+    const refusal = await ask('one-more');
+    expect([refusal.status, refusal.body.code]).toEqual([429, 'export_quota']);
+    const oldest = now - (MOST_A_DAY - 2) * 600_000;
+    const wait = (oldest + 24 * 3600_000 - now) / 1000;
+    expect(Math.abs(Number(refusal.headers.get('retry-after')) - wait)).toBeLessThan(60);
+    expect((await ask('first')).body.id).toBe(first.body.id);
+    expect((await ask('theirs', new Client(world.baseUrl, others.apiKey))).status).toBe(202);
+    await world.admin.query(
+      `UPDATE audit_export SET created_at = created_at - interval '12 hours'
+       WHERE organization_id = $1 AND requested_by_kind = 'user' AND created_at < $2`,
+      [mine.organizationId, new Date(oldest + 1)],
+    );
+    expect((await ask('one-more')).status).toBe(202);
   });
 
   it('gets URLs of fifteen minutes that save a file by its interval', async () => {

@@ -93,7 +93,7 @@ export async function fill(admin: Pool, organizationId: string): Promise<void> {
      SELECT ${id('event')}, '2020-01-01', $1, 'system', 'x', 'success', '{}', '{}' ${each}`,
     `INSERT INTO audit_export (id, organization_id, format, filters, state, requested_by_kind, requested_by_id, created_at, progressed_at,
                                finished_at, failure)
-     SELECT ${id('export')}, $1, 'csv', '{}', 'failed', 'client', $1, ${ago}, ${ago}, now(), 'x' ${each}`,
+     SELECT ${id('export')}, $1, 'csv', '{}', 'failed', 'client', $1, now() - n * interval '1 hour', ${ago}, now(), 'x' ${each}`,
     `INSERT INTO idempotency_key (organization_id, principal_id, operation, key_hash, request_hash, resource_id, created_at)
      SELECT $1, $1, 'x', sha256(n::text::bytea), 'x', $1, now() ${each}`,
   ];

@@ -88,7 +88,17 @@ export function findFaults(
     holds('as many lines as there are rows', events.length === statement.rows && row === events.length);
   holds('the first', (positions[0] ?? null) === statement.first);
   holds('the last', (positions.at(-1) ?? null) === statement.last);
+  const ranges: number[] = [];
+  for (const each of positions)
+    if (ranges.at(-1) === each) ranges[ranges.length - 1] = each + 1;
+    else ranges.push(each, each + 1);
+  const said = createHash('sha256').update(JSON.stringify(ranges)).digest('hex');
+  holds('the positions', said === statement.positions);
+  const begins = trees[0]?.tree;
+  if (statement.complete && begins && begins.first !== 1)
+    holds('its beginning', statement.from !== null && begins.time < statement.from);
   const head = headOf(last);
+  holds('its head', head.seal === statement.seal);
   holds('the head’s signature', isSigned(keys, headForm(head), signedOf(last)));
   const { index, size, entry: newest, proof } = last.newest;
   holds('the last tree is the newest', entry?.toString('hex') === newest);

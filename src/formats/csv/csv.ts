@@ -6,9 +6,10 @@ const FORMULA = /^\s*[=+\-@\t\r|%]/;
 
 /**
  * The same within a cell. A spreadsheet of a country whose lists have semicolons between them splits the line there, at tabs
- * and at line breaks, and takes our quotes for text: what comes after is a cell of its own.
+ * and at line breaks, and takes our quotes for text: what comes after is a cell of its own. It looks back from signs only, not
+ * from every blank: that would take the square of their number.
  */
-const INNER_FORMULA = /(?<=[;\t\r\n][\s"]*)[=+\-@|%]/g;
+const INNER_FORMULA = /[=+\-@|%](?<=[;\t\r\n][\s"]*.)/g;
 
 /**
  * One line (RFC 4180) with its end; cells are quoted where they have to be. What a spreadsheet would compute in a text gets

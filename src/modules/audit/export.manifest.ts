@@ -7,6 +7,8 @@ import type { SealHead, Signed, TreeEntry } from './seal.js';
 export const MAX_MANIFEST_LINE = 4 << 20;
 /** Largest tree that a manifest may speak of. The sealer's are smaller. */
 const MAX_SIZE = 65_536;
+/** A filter has fewer members; months are fewer than there can be in our lines. */
+const [MAX_FILTERS, MAX_FILTER_TEXT, MAX_MONTHS] = [100, 1_000, 20_000];
 /** Of each leaf held a mark is kept, so many bytes: it proves nothing, it only tells where to look when the proof fails. */
 export const MARK_BYTES = 4;
 
@@ -14,6 +16,14 @@ const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 const instant = z.iso.datetime({ precision: 3 });
 const position = z.int().min(1);
 const count = z.int().min(0);
+/** Of these so many at most, which is looked at first: a stranger's line is not read to its end to be told that it is too long. */
+const few = <T extends z.ZodType>(most: number, each: T) =>
+  z.array(z.unknown()).max(most).pipe(z.array(each));
+const fewOf = <T extends z.ZodType>(most: number, name: z.ZodString, each: T) =>
+  z
+    .record(z.string(), z.unknown())
+    .refine((value) => Object.keys(value).length <= most, { error: 'Too many members', abort: true })
+    .pipe(z.record(name, each));
 const signed = {
   kid: z.string().min(1).max(200),
   /** Ed25519, base64: 64 bytes leave four bits of the last character, which have to be zero, or there were sixteen spellings. */
@@ -21,29 +31,32 @@ const signed = {
 };
 
 const exportSchema = z.strictObject({
-  v: z.literal(1),
+  v: z.literal(2),
   id: z.uuid(),
   organization: z.uuid(),
   format: z.string().min(1).max(40),
   /** The half-open interval of times that was asked for. */
   from: instant.nullable(),
   to: instant.nullable(),
-  filters: z.record(z.string(), z.json()),
+  filters: fewOf(MAX_FILTERS, z.string().max(MAX_FILTER_TEXT), z.string().max(MAX_FILTER_TEXT)),
   /** Whether every sealed event of the interval is in the file: nothing was filtered. */
   complete: z.boolean(),
+  /** Number of the head it ends with: it holds what was sealed by then. */
+  seal: position,
   rows: count,
-  /** Its events by the month they happened in (UTC): how many, and `hashOfRanges` of their positions. Absent from what was made before there was this. */
-  months: z
-    .record(
-      z.string().regex(/^([+-]\d\d)?\d{4}-\d\d$/),
-      z.strictObject({ events: count, positions: sha256Hex }),
-    )
-    .optional(),
+  /** `hashOfRanges` of the positions of its events. */
+  positions: sha256Hex,
+  /** Its events by the month they happened in (UTC): how many, and `hashOfRanges` of their positions. */
+  months: fewOf(
+    MAX_MONTHS,
+    z.string().regex(/^([+-]\d\d)?\d{4}-\d\d$/),
+    z.strictObject({ events: count, positions: sha256Hex }),
+  ),
   /** Positions of its first and its last event; null when it has none. */
   first: position.nullable(),
   last: position.nullable(),
   /** The file is these, one after another. */
-  parts: z.array(z.strictObject({ bytes: count, rows: count, sha256: sha256Hex })).max(10_000),
+  parts: few(10_000, z.strictObject({ bytes: count, rows: count, sha256: sha256Hex })),
   made_at: instant,
 });
 const exportLineSchema = z.strictObject({ export: exportSchema, ...signed });
@@ -60,9 +73,9 @@ const treeLineSchema = z.strictObject({
   }),
   ...signed,
   /** Which of its events the file has: half-open ranges of indexes within the tree, ascending and apart. */
-  held: z.array(z.tuple([count, count])).max(MAX_SIZE),
+  held: few(MAX_SIZE, z.tuple([count, count])),
   /** `merkleProof` of these (formats/merkle). Only beside a file of canonical forms, whose lines are the leaves. */
-  proof: z.array(sha256Hex).max(MAX_SIZE).optional(),
+  proof: few(MAX_SIZE, sha256Hex).optional(),
   /** Base64 of the first four bytes of each leaf that is held, in their order. Beside `proof`. */
   marks: z
     .base64()
@@ -82,7 +95,7 @@ export const headLineSchema = z.strictObject({
       .max(2 ** 30),
     /** Hash of the entry of the last tree listed. */
     entry: sha256Hex,
-    proof: z.array(sha256Hex).max(64),
+    proof: few(64, sha256Hex),
   }),
 });
 
@@ -97,7 +110,7 @@ export type HeadLine = z.output<typeof headLineSchema>;
 export type ManifestLine = ExportLine | TreeLine | HeadLine;
 
 /** What it says of a month. */
-export const monthStatement = (ranges: Readonly<Ranges>): NonNullable<ExportStatement['months']>[string] => ({
+export const monthStatement = (ranges: Readonly<Ranges>): ExportStatement['months'][string] => ({
   events: countOfRanges(ranges),
   positions: hashOfRanges(ranges),
 });
@@ -200,12 +213,7 @@ export function parseManifestLine(text: string): ManifestLine {
 }
 
 function read(kind: keyof typeof SCHEMAS, value: unknown): ManifestLine {
-  let line: ReturnType<(typeof SCHEMAS)[typeof kind]['safeParse']>;
-  try {
-    line = SCHEMAS[kind].safeParse(value);
-  } catch {
-    throw new MalformedManifestError('It is nested without end.');
-  }
+  const line = SCHEMAS[kind].safeParse(value);
   if (line.success) return line.data;
   const { path, code, message } = line.error.issues[0]!;
   const words = code === 'unrecognized_keys' ? 'It has a member that is not known.' : message;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { verifyExport } from './export-verifier.js';
+import { readEvent } from './held-events.js';
 import { newKey, plantExport, type PlantedExport } from './planted-export.fixture.js';
 
 async function* inPieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
@@ -152,6 +153,35 @@ describe('an export', () => {
     expect(await check(made)).toMatchObject({ valid: false, first_bad: { part: 2, why: why('altered') } });
   });
 
+  it.each([null, '2026-11-29T00:00:30.000Z'])(
+    'from %s that does not list its first tree is not valid',
+    async (from) => {
+      const made = await plantExport([2, 2, 2], undefined, 'ndjson', { from });
+      made.manifest.splice(1, 1);
+      made.events.splice(0, 2);
+      expect(await check(made)).toMatchObject({
+        valid: false,
+        first_bad: { manifest_line: 2, seq: from ? 2 : 1, why: why('removed') },
+      });
+    },
+  );
+
+  it.each<[string, Parameters<typeof plantExport>, object]>([
+    ['another head', [[2, 2], undefined, 'ndjson', { seal: 1 }], { manifest_line: 4, why: why('head') }],
+    ['other events', [[2, 2], undefined, 'csv', { positions: '0'.repeat(64) }], { manifest_line: 1 }],
+    ['other events of a month', [[2, 2], undefined, 'ndjson', { months: {} }], { manifest_line: 1 }],
+    ['all there are', [[2, 2], (at) => at !== 3, 'ndjson', { complete: true }], { manifest_line: 1 }],
+  ])('whose signed statement has %s is not valid', async (_, planted, found) => {
+    const report = await check(await plantExport(...planted));
+    expect(report).toMatchObject({ valid: false, first_bad: { why: why('statement'), ...found } });
+  });
+
+  it('is read without keeping more of a line than there can be in it', () => {
+    expect(readEvent(Buffer.from(`{"time":"${'A'.repeat(1000)}"}`))).toEqual({ leaf: expect.any(Buffer) });
+    const { month, time } = readEvent(Buffer.from('{"time":"+012026-11-29T00:00:00.001Z"}'));
+    expect([month, new Date(time!).toISOString()]).toEqual(['+012026-11', '+012026-11-29T00:00:00.001Z']);
+  });
+
   it.each<[string, (made: PlantedExport) => void, object]>([
     ['no JSON', ({ manifest }) => (manifest[1] = '{'), { manifest_line: 2, why: why('malformed') }],
     ['nothing', ({ manifest }) => manifest.splice(0), { manifest_line: 1, why: why('truncated') }],
@@ -175,6 +205,21 @@ describe('an export', () => {
     [
       'a member twice',
       ({ manifest }) => (manifest[0] = manifest[0]!.replace('"rows":', '"rows":9,"rows":')),
+      { manifest_line: 1, why: why('malformed') },
+    ],
+    [
+      'filters in many',
+      ({ manifest }) =>
+        (manifest[0] = manifest[0]!.replace('"filters":{', `"filters":{"a":[${'{},'.repeat(1e6)}0]`)),
+      { manifest_line: 1, why: why('malformed') },
+    ],
+    [
+      'filters within filters',
+      ({ manifest }) =>
+        (manifest[0] = manifest[0]!.replace(
+          '"filters":{',
+          `"filters":{"a":${'['.repeat(2_500)}${']'.repeat(2_500)}`,
+        )),
       { manifest_line: 1, why: why('malformed') },
     ],
     [

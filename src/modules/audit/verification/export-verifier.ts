@@ -11,18 +11,17 @@ import {
   MalformedManifestError,
   type ManifestLine,
   MAX_MANIFEST_LINE,
-  monthStatement,
   parseManifestLine,
   signedOf,
   type TreeLine,
 } from '../export.manifest.js';
-import { addRange, type Months, rangesOf } from '../ranges.js';
-import { headForm, isSigned, newestLeaf } from '../seal.js';
+import { headForm, isSigned, newestLeaf, type TreeEntry } from '../seal.js';
 import { EntryChain, type SealKeys } from './chains.js';
 import { fault, GONE_BEFORE } from './fault.js';
 import { type FileFault, heldIndexes, judgeHeld, type ReadEvent, readEvent } from './held-events.js';
 import { linesOf, LongLineError } from './lines.js';
 import { Parts } from './parts.js';
+import { Tally } from './tally.js';
 
 /** Longest line of a file of events, in bytes. */
 const MAX_EVENT_LINE = 4 << 20;
@@ -83,13 +82,10 @@ class ExportCheck {
   private line = 0;
   private head: HeadLine | undefined;
   private lastSeal = 0;
-  private rows = 0;
   private seals = 0;
-  private leftOut = 0;
   private missing = 0;
   private firstMissing: FileFault | undefined;
-  private readonly months: Months = new Map();
-  private bounds: { first: number; last: number } | undefined;
+  private readonly tally = new Tally();
 
   constructor(
     private readonly keys: SealKeys,
@@ -126,7 +122,6 @@ class ExportCheck {
     this.manifestLine++;
     if (!statement) return this.fail(fault('truncated', {}, 'The manifest is empty.'));
     if (this.seals > 0 && !this.head) this.fail(fault('truncated', {}, 'The manifest ends before the head.'));
-    const { first = null, last = null } = this.bounds ?? {};
     if (statement.format === CANONICAL) {
       const next = await this.nextLine();
       if (next)
@@ -138,26 +133,8 @@ class ExportCheck {
         ...fault('altered', {}, 'Its bytes are not those that were written.'),
         part: bad,
       });
-    if (this.rows !== statement.rows || first !== statement.first || last !== statement.last)
-      throw new FoundFault({
-        ...fault('statement', {}, `It has ${statement.rows} rows, its trees ${this.rows}.`),
-        manifest_line: 1,
-      });
-    this.checkMonths(statement);
-  }
-
-  /** Of a file of canonical forms; what was made before exports told of months has none. */
-  private checkMonths({ format, months }: ExportStatement): void {
-    if (format !== CANONICAL || !months) return;
-    const wrong = [...new Set([...Object.keys(months), ...this.months.keys()])].find((month) => {
-      const { events, positions } = monthStatement(this.months.get(month) ?? []);
-      return months[month]?.events !== events || months[month].positions !== positions;
-    });
-    if (wrong !== undefined)
-      throw new FoundFault({
-        ...fault('statement', {}, `It has other events of ${wrong} than its trees.`),
-        manifest_line: 1,
-      });
+    const wrong = this.tally.contradiction(statement, statement.format === CANONICAL);
+    if (wrong) throw new FoundFault({ ...fault('statement', {}, wrong), manifest_line: 1 });
   }
 
   async close(): Promise<void> {
@@ -172,10 +149,10 @@ class ExportCheck {
       valid: found === undefined && this.missing === 0,
       as_sealed: found === undefined,
       ...(parts && { export: said as NonNullable<ExportReport['export']> }),
-      events: this.rows - this.missing,
+      events: this.tally.rows - this.missing,
       missing: this.missing,
       seals: this.seals,
-      left_out: this.leftOut,
+      left_out: this.tally.leftOut,
       ...(this.head && { through: this.head.head.time }),
       ...(bad && { first_bad: bad }),
     };
@@ -203,20 +180,25 @@ class ExportCheck {
 
   private async takeTree(line: TreeLine): Promise<void> {
     const entry = { ...entryOf(line), ...signedOf(line) };
+    const isFirst = this.chain!.hash === undefined;
     const wrong = this.chain!.add(entry);
     if (wrong) this.fail(wrong);
+    if (isFirst) this.begins(entry);
     this.lastSeal = entry.seal;
     const indexes = heldIndexes(line);
     if (!indexes) return this.fail(fault('statement', { seq: entry.first }, 'What it holds makes no sense.'));
     if (this.statement!.format === CANONICAL) await this.readHeld(line, indexes);
     this.seals++;
-    this.rows += indexes.length;
-    this.leftOut += entry.size - indexes.length;
-    if (indexes.length > 0)
-      this.bounds = {
-        first: this.bounds?.first ?? entry.first + indexes[0]!,
-        last: entry.first + indexes.at(-1)!,
-      };
+    this.tally.addTree(line);
+  }
+
+  /** A complete export lists all trees of its interval: behind the one that was sealed before it, if there is one. */
+  private begins({ first, time }: TreeEntry): void {
+    const { complete, from } = this.statement!;
+    if (!complete || first === 1 || (from !== null && time < new Date(from))) return;
+    this.fail(
+      fault('removed', { seq: from === null ? 1 : first - 1 }, 'Trees before the first are not listed.'),
+    );
   }
 
   private async readHeld(line: TreeLine, indexes: readonly number[]): Promise<void> {
@@ -239,7 +221,7 @@ class ExportCheck {
       );
     for (const [at, { missing, id, month }] of read.entries()) {
       const seq = line.tree.first + indexes[at]!;
-      if (month !== undefined) addRange(rangesOf(this.months, month), seq, seq + 1);
+      if (month !== undefined) this.tally.addEvent(seq, month);
       if (!missing) continue;
       this.missing++;
       this.firstMissing ??= {
@@ -266,6 +248,8 @@ class ExportCheck {
     const { seal } = head;
     if (!isSigned(this.keys, headForm(head), signedOf(line)))
       this.fail(fault('head', { seal }, 'No key that was given has signed it.'));
+    if (seal !== this.statement!.seal)
+      this.fail(fault('head', { seal }, `The export ends with head ${this.statement!.seal}.`));
     const { index, size, entry, proof } = line.newest;
     const last = this.chain!.hash;
     if (last && (last.toString('hex') !== entry || seal < this.lastSeal))

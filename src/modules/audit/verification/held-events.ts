@@ -13,7 +13,6 @@ export interface ReadEvent {
   time?: number;
   /** As its time has it: `YYYY-MM`. */
   month?: string;
-  organization?: string;
   /** It stands for one that was gone before its seal. */
   missing?: true;
 }
@@ -27,17 +26,20 @@ export interface FileFault extends Fault {
   part?: number;
 }
 
+/** As canonical forms have times; of the first part the month. Nothing longer is kept of a line that a stranger may have written. */
+const TIME = /^((?:[+-]\d\d)?\d{4}-\d\d)-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
 export function readEvent(line: Buffer): ReadEvent {
   const leaf = eventLeaf(line);
   try {
     const value = JSON.parse(line.toString()) as Record<string, unknown> | null;
     if (typeof value !== 'object' || value === null) return { leaf };
-    const { id, time, organization, action } = value;
+    const { id, time, action } = value;
+    const [written, month] = (typeof time === 'string' && TIME.exec(time)) || [];
     return {
       leaf,
       ...(isUuid(id) && { id }),
-      ...(typeof time === 'string' && { time: Date.parse(time), month: time.replace(/-\d\dT.*/s, '') }),
-      ...(typeof organization === 'string' && { organization }),
+      ...(written !== undefined && { time: Date.parse(written), month }),
       ...(typeof action === 'string' && isMissing({ action }) && { missing: true as const }),
     };
   } catch {

@@ -12,7 +12,7 @@ import {
   monthStatement,
   treeLine,
 } from '../export.manifest.js';
-import { addRange, type Ranges } from '../ranges.js';
+import { addRange, hashOfRanges, type Ranges } from '../ranges.js';
 import {
   entryForm,
   eventLeaf,
@@ -47,11 +47,13 @@ const DAY = Date.parse('2026-11-29T00:00:00.000Z');
 /**
  * A ledger of trees of these sizes and an export of it, written by nothing of the product but its forms.
  * @param keep which events, by position, a filter lets through; absent, it is complete
+ * @param said what its signed statement says otherwise
  */
 export async function plantExport(
   sizes: readonly number[],
   keep?: (position: number) => boolean,
   format = 'ndjson',
+  said: Partial<ExportStatement> = {},
 ): Promise<PlantedExport> {
   const { key, publicKey } = await newKey();
   const organization = newId();
@@ -123,7 +125,7 @@ export async function plantExport(
     sha256: createHash('sha256').update(part).digest('hex'),
   });
   const statement: ExportStatement = {
-    v: 1,
+    v: 2,
     id: newId(),
     organization,
     format,
@@ -131,12 +133,15 @@ export async function plantExport(
     to: null,
     filters: keep ? { action: 'exams:read' } : {},
     complete: keep === undefined,
+    seal: sizes.length,
     rows: events.length,
-    ...(events.length > 0 && { months: { '2026-11': monthStatement(ranges) } }),
+    positions: hashOfRanges(ranges),
+    months: events.length > 0 ? { '2026-11': monthStatement(ranges) } : {},
     first: firstHeld,
     last: lastHeld,
     parts: [partOf(bytes.subarray(0, half), 0), partOf(bytes.subarray(half), events.length)],
     made_at: new Date(DAY + 3_600_000).toISOString(),
+    ...said,
   };
   const others = [hashOf(Buffer.from('a')), hashOf(Buffer.from('b'))];
   const leaves = [

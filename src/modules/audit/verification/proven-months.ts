@@ -36,7 +36,7 @@ export async function provenMonths(
     const named = await database.withOrganizationSql(organizationId, (tx) =>
       positionsNamedIn(tx, organizationId, month),
     );
-    const signed = statement.months?.[month.from.toISOString().slice(0, 'YYYY-MM'.length)];
+    const signed = statement.months[month.from.toISOString().slice(0, 'YYYY-MM'.length)];
     if (signed?.positions === hashOfRanges(named)) proven.push(month);
   }
   return proven;

@@ -10,20 +10,13 @@ import {
   monthStatement,
   treeLine,
 } from '../export.manifest.js';
-import { addRange, type Months, rangesOf } from '../ranges.js';
-import { newestLeaf, openSealKey, signForm } from '../seal.js';
-import { HASH_BYTES, newestEntries, signingSealKey, unpackLeaves } from '../seal.rows.js';
+import { addRange, countOfRanges, hashOfRanges, type Months, type Ranges, rangesOf } from '../ranges.js';
+import { headForm, isSigned, newestLeaf, openSealKey, signForm } from '../seal.js';
+import { HASH_BYTES, newestEntries, ourSealKeys, signingSealKey, unpackLeaves } from '../seal.rows.js';
+import { EntryChain } from '../verification/chains.js';
 import { LedgerDamaged } from './export.errors.js';
 import type { Part, ScopedExport } from './export.rows.js';
-import {
-  firstListed,
-  headNumbered,
-  heldBounds,
-  heldRanges,
-  leavesOf,
-  type ListedTree,
-  listedTreesFrom,
-} from './manifest.rows.js';
+import { firstBefore, headNumbered, leavesOf, type ListedTree, listedTreesFrom } from './manifest.rows.js';
 
 /** Leaves that are read at once, at least. */
 const EVENTS_AT_ONCE = 50_000;
@@ -34,7 +27,10 @@ interface Sources {
   masterKey: Uint8Array;
 }
 
-/** The manifest of an export, line by line: export.manifest.ts says what they are. */
+/**
+ * The manifest of an export, line by line: export.manifest.ts says what they are. Of the ledger it believes what is signed, of the file
+ * what this worker has written. @throws LedgerDamaged
+ */
 export async function* manifestLines(
   { database, masterKey }: Sources,
   written: ScopedExport,
@@ -44,14 +40,14 @@ export async function* manifestLines(
   const { organizationId, scope, format } = written;
   const complete = Object.keys(written.filter).length === 0;
   const proven = format === 'ndjson'; // of other files the rows are not the leaves
-  const { key, first, bounds } = await database.withOrganizationSql(organizationId, async (tx) => ({
+  const { key, keys, before } = await database.withOrganizationSql(organizationId, async (tx) => ({
     key: openSealKey(masterKey, (await signingSealKey(tx, masterKey))!), // what is sealed was sealed with one
-    first: await firstListed(tx, organizationId, scope, written),
-    bounds: await heldBounds(tx, written),
+    keys: await ourSealKeys(tx, masterKey),
+    before: await firstBefore(tx, organizationId, scope.first),
   }));
-  const months = monthsOf(parts);
+  const positions = positionsOf(parts);
   const statement: ExportStatement = {
-    v: 1,
+    v: 2,
     id: written.exportId,
     organization: organizationId,
     format,
@@ -59,24 +55,34 @@ export async function* manifestLines(
     to: written.to?.toISOString() ?? null,
     filters: written.filter,
     complete,
-    rows: parts.reduce((sum, { rows }) => sum + rows, 0),
-    ...(months && { months }),
-    ...bounds,
+    seal: scope.seal,
+    rows: countOfRanges(positions),
+    positions: hashOfRanges(positions),
+    months: monthsOf(parts),
+    first: positions[0] ?? null,
+    last: positions.length > 0 ? positions.at(-1)! - 1 : null,
     parts: parts.map(({ bytes, rows, sha256 }) => ({ bytes, rows, sha256: sha256.toString('hex') })),
     made_at: madeAt.toISOString(),
   };
   yield manifestText(exportLine(statement, signForm(key, exportForm(statement))));
 
+  const chain = new EntryChain(keys, organizationId);
+  const heldOf = heldIn(positions);
   let last: ListedTree | undefined;
   let lastIsListed = true;
-  for (let next = first; ; next = last.first + last.size) {
-    const page = await database.withOrganizationSql(organizationId, async (tx) => {
-      const trees = await listedTreesFrom(tx, organizationId, scope.seal, next);
-      const end = trees.length > 0 ? trees.at(-1)!.first + trees.at(-1)!.size : next;
-      return { trees, ranges: await heldRanges(tx, written, next, end) };
-    });
-    if (page.trees.length === 0 || (last = page.trees.at(-1)) === undefined) break;
-    const listed = [...heldByTree(page.trees, page.ranges)].filter((each) => complete || isHeld(each));
+  for (let next = before ?? scope.first; ; next = last.first + last.size) {
+    const trees = await database.withOrganizationSql(organizationId, (tx) =>
+      listedTreesFrom(tx, organizationId, scope.seal, next),
+    );
+    if (trees.length === 0) break;
+    if (!last) assertBeginning(trees[0]!, written);
+    for (const tree of trees) {
+      const wrong = chain.add(tree);
+      if (wrong) throw new LedgerDamaged(wrong.seq ?? tree.first);
+    }
+    last = trees.at(-1)!;
+    const all = trees.map((tree) => ({ tree, held: heldOf(tree) }));
+    const listed = all.filter((each) => complete || isHeld(each));
     for (const some of readTogether(listed)) {
       const leaves =
         proven &&
@@ -87,7 +93,9 @@ export async function* manifestLines(
     }
     lastIsListed = listed.at(-1)?.tree === last;
   }
-  if (!last) throw new Error('Nothing is sealed of what was exported.');
+  if (!last) throw new LedgerDamaged(scope.first);
+  if (last.first + last.size !== scope.end)
+    throw new LedgerDamaged(Math.min(last.first + last.size, scope.end));
   if (!lastIsListed) yield lineOf({ tree: last, held: [] }, proven && NO_LEAVES);
 
   const { head, newest } = await database.withOrganizationSql(organizationId, async (tx) => ({
@@ -96,19 +104,36 @@ export async function* manifestLines(
   }));
   const index = newest.findIndex(({ organization }) => organization === organizationId);
   const leaves = newest.map(({ organization, entry }) => newestLeaf(organization, entry));
-  const place = { index, size: leaves.length, entry: last.entry, proof: merkleProof(leaves, [index]) };
+  if (
+    !isSigned(keys, headForm(head), head) ||
+    !merkleRoot(leaves).equals(head.root) ||
+    !chain.hash!.equals(newest[index]!.entry)
+  )
+    throw new LedgerDamaged(scope.end);
+  const place = { index, size: leaves.length, entry: chain.hash!, proof: merkleProof(leaves, [index]) };
   yield manifestText(headLine(head, place));
 }
 
-/** Undefined when some parts were written before they told of months. */
+/** Nothing of the interval can be in a tree before it: an event is sealed after it has happened. Its signature is looked at next. */
+function assertBeginning({ first, time }: ListedTree, { from, scope }: ScopedExport): void {
+  if (first === 1 || (from !== null && first < scope.first && time < from)) return;
+  throw new LedgerDamaged(from === null ? 1 : first - 1);
+}
+
+/** Of all its events, in order. */
+function positionsOf(parts: readonly Part[]): Ranges {
+  const all: Ranges = [];
+  for (const { held } of parts)
+    for (let at = 0; at < held.length; at += 2) addRange(all, held[at]!, held[at + 1]!);
+  return all;
+}
+
 function monthsOf(parts: readonly Part[]): ExportStatement['months'] {
   const all: Months = new Map();
   for (const { months } of parts)
     for (const [month, held] of months)
       for (let at = 0; at < held.length; at += 2) addRange(rangesOf(all, month), held[at]!, held[at + 1]!);
-  const months = [...all].map(([month, ranges]) => [month, monthStatement(ranges)] as const);
-  const told = months.reduce((sum, [, { events }]) => sum + events, 0);
-  return told === parts.reduce((sum, { rows }) => sum + rows, 0) ? Object.fromEntries(months) : undefined;
+  return Object.fromEntries([...all].map(([month, ranges]) => [month, monthStatement(ranges)]));
 }
 
 /** A tree, and which of its events are held: half-open ranges of indexes in it. */
@@ -117,23 +142,19 @@ interface HeldTree {
   held: [from: number, to: number][];
 }
 
-/** @param ranges of positions, ascending and apart */
-function* heldByTree(
-  trees: readonly ListedTree[],
-  ranges: readonly [from: number, to: number][],
-): Generator<HeldTree> {
+/** Which events of a tree are held. @returns to be asked for trees by their positions, each once */
+function heldIn(positions: Readonly<Ranges>): (tree: ListedTree) => HeldTree['held'] {
   let at = 0;
-  for (const tree of trees) {
-    const end = tree.first + tree.size;
-    const held: [number, number][] = [];
-    for (; at < ranges.length && ranges[at]![0] < end; at++) {
-      const [from, to] = ranges[at]!;
-      if (to > tree.first)
-        held.push([Math.max(from, tree.first) - tree.first, Math.min(to, end) - tree.first]);
+  return ({ first, size }) => {
+    const end = first + size;
+    const held: HeldTree['held'] = [];
+    for (; at < positions.length && positions[at]! < end; at += 2) {
+      const [from, to] = [positions[at]!, positions[at + 1]!];
+      if (to > first) held.push([Math.max(from, first) - first, Math.min(to, end) - first]);
       if (to > end) break; // it goes on in the next tree
     }
-    yield { tree, held };
-  }
+    return held;
+  };
 }
 
 const isHeld = ({ held }: HeldTree): boolean => held.length > 0;

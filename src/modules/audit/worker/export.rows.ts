@@ -3,6 +3,7 @@ import type { SqlTransaction } from '../../../platform/database/sql-transaction.
 import type { MultipartId } from '../../../platform/storage/multipart-upload.js';
 import type { EventFilter } from '../event.filter.js';
 import type { WriteExportPayload } from '../exports.jobs.js';
+import { exportKey, manifestKey } from '../exports.keys.js';
 import type { SentPart } from './export.parts.js';
 import { NO_PARTS, withPart } from './export.progress.js';
 import type { ExportScope } from './export.scope.js';
@@ -13,7 +14,7 @@ export interface Attempt extends WriteExportPayload {
 }
 
 /** A part of the file that is in the bucket. */
-export type Part = Pick<SentPart, 'number' | 'etag' | 'bytes' | 'rows' | 'sha256' | 'months'>;
+export type Part = Pick<SentPart, 'number' | 'etag' | 'bytes' | 'rows' | 'sha256' | 'held' | 'months'>;
 
 /** What there is to do of an export, and how far it is. */
 export interface Claimed extends Attempt {
@@ -95,7 +96,7 @@ export async function claimExport(
     mac: row.progress_mac,
     rows: Number(row.rows),
     bytes: Number(row.bytes),
-    multipart: toMultipart(row.multipart_key, row.multipart_id),
+    multipart: multipartOf(row, organizationId, exportId),
     written: row.written,
     parts,
   };
@@ -219,7 +220,7 @@ export async function finishExport(
       progressed_at = ${now}::timestamptz, multipart_key = NULL, multipart_id = NULL, failure = NULL
     WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int
     RETURNING format::text, rows, bytes, multipart_key, multipart_id`;
-  return row && toFinished(row);
+  return row && toFinished(row, organizationId, exportId);
 }
 
 /** `running` -> `failed`. Undefined when the attempt is no longer the one that counts. */
@@ -234,20 +235,28 @@ export async function failExport(
       finished_at = ${now}::timestamptz, progressed_at = ${now}::timestamptz
     WHERE organization_id = ${organizationId}::uuid AND id = ${exportId}::uuid AND state = 'running' AND attempts = ${attempt}::int
     RETURNING format::text, rows, bytes, multipart_key, multipart_id`;
-  return row && toFinished(row);
+  return row && toFinished(row, organizationId, exportId);
 }
 
 type EndedRow = Pick<Row, 'format' | 'rows' | 'bytes' | 'multipart_key' | 'multipart_id'>;
 
-const toFinished = ({ format, rows, bytes, multipart_key, multipart_id }: EndedRow): Finished => ({
-  format,
-  rows: Number(rows),
-  bytes: Number(bytes),
-  multipart: toMultipart(multipart_key, multipart_id),
+const toFinished = (row: EndedRow, organizationId: string, exportId: string): Finished => ({
+  format: row.format,
+  rows: Number(row.rows),
+  bytes: Number(row.bytes),
+  multipart: multipartOf(row, organizationId, exportId),
 });
 
-const toMultipart = (key: string | null, id: string | null): MultipartId | undefined =>
-  key !== null && id !== null ? { key, id } : undefined;
+/** What it is writing; nothing of others, whatever stands in the row: who can write there is not to have us write, or end, theirs. */
+function multipartOf(
+  { format, multipart_key: key, multipart_id: id }: EndedRow,
+  organizationId: string,
+  exportId: string,
+): MultipartId | undefined {
+  if (key === null || id === null) return undefined;
+  const own = { organizationId, id: exportId, format };
+  return key === exportKey(own) || key === manifestKey(own) ? { key, id } : undefined;
+}
 
 /** What an attempt ended with. @param failure a code or a name of an error, never its words */
 export async function recordFailure(

@@ -10,8 +10,8 @@ const piece = async function* (lines: readonly string[]): AsyncGenerator<Buffer>
 
 it.each([
   ['the id of an event', 'events', /"id":"[^"]+","ip"/, `"id":"${CLEARS}","ip"`],
-  ['a member’s name', 'manifest', /"v":1/, `"v":1,"${CLEARS}${'x'.repeat(5_000)}":1`],
-  ['text that is turned around', 'manifest', /"v":1/, '"v":1,"\u202edilav\u2028\ud800":1'],
+  ['a member’s name', 'manifest', /"v":2/, `"v":2,"${CLEARS}${'x'.repeat(5_000)}":1`],
+  ['text that is turned around', 'manifest', /"v":2/, '"v":2,"\u202edilav\u2028\ud800":1'],
 ] as const)('%s does not steer the terminal', async (_, file, what, by) => {
   const made = await plantExport([3]);
   made[file][0] = made[file][0]!.replace(what, by);

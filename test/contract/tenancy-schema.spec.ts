@@ -109,6 +109,37 @@ const LEDGER_TABLES = [
   'audit_unsealed',
 ];
 
+/** Who made a row, when, and its id: what reports leave out follows from them. */
+const KEPT = [
+  'upload id',
+  'upload principal_kind',
+  'upload principal_id',
+  'upload issued_at',
+  'exam id',
+  'exam created_at',
+  'share_link id',
+  'share_link created_at',
+  'order id',
+  'order created_at',
+  'result id',
+  'result delivered_by_id',
+  'result created_at',
+  'inspect_file id',
+  'inspect_file created_by_kind',
+  'inspect_file created_by_id',
+  'inspect_file created_at',
+  'patient_file id',
+  'patient_file uploaded_by_kind',
+  'patient_file uploaded_by_id',
+  'patient_file created_at',
+  'patient_case id',
+  'patient_case created_at',
+];
+const changeOf = (kept: string): string => {
+  const [table, column] = kept.split(' ');
+  return `UPDATE "${table}" SET ${column} = ${column}`;
+};
+
 /** Events wait there for their seal, and only the trigger of the ledger puts them there. */
 const QUEUED = 'audit_unsealed';
 
@@ -388,6 +419,10 @@ describe.each([
     'DELETE FROM upload',
     'DELETE FROM "order"',
     'DELETE FROM result',
+    ...KEPT.map(changeOf),
+    'DELETE FROM patient_file',
+    'DELETE FROM inspect_file',
+    'DELETE FROM share_link',
     'DELETE FROM outbox_event',
     'UPDATE outbox_event SET type = type',
     'TRUNCATE outbox_event',
@@ -607,6 +642,25 @@ describe('the ledger', () => {
          RETURNING tableoid::regclass::text AS place`,
       );
       expect(rows).toEqual([{ place: 'audit_event_default' }]);
+    } finally {
+      await client.query('ROLLBACK');
+      client.release();
+    }
+  });
+});
+
+describe('a row that reports read', () => {
+  it('keeps its id, who made it and when, even from its owner and from a superuser', async () => {
+    const client = await stack.admin.connect();
+    try {
+      for (const role of ['scandock_owner', 'scandock_admin']) {
+        await client.query(`BEGIN; SET LOCAL ROLE ${role}; SAVEPOINT s`);
+        for (const kept of KEPT) {
+          await expect(client.query(changeOf(kept))).rejects.toMatchObject({ code: '42501' });
+          await client.query('ROLLBACK TO s');
+        }
+        await client.query('ROLLBACK');
+      }
     } finally {
       await client.query('ROLLBACK');
       client.release();

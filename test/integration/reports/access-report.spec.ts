@@ -8,8 +8,9 @@ import { Clinic } from '../../support/clinic.js';
 import { ctInstance } from '../../support/dicom-files.js';
 import { Hospital } from '../../support/hospital.js';
 import { StaffDoor, type SignedInStaff } from '../../support/staff.js';
+import { asSuperuser } from '../../support/tampered-ledger.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
-import { Auditor, REPORTS, type SharedExam, sharedExam, told } from './story.js';
+import { asApplication, Auditor, REPORTS, type SharedExam, sharedExam, told } from './story.js';
 
 jest.setTimeout(180_000);
 
@@ -194,6 +195,24 @@ describe('the access report of a study', () => {
       expect(csv.status).toBe(200);
       expect(csv.headers.get('x-complete-since')).toBe(json.body.complete_since);
     }
+  });
+
+  it('tells the same whatever times the rows of it are given', async () => {
+    const before = ofStudy(await report({ type: 'study', id: studyId }));
+    const changes = [
+      `UPDATE upload SET issued_at = now() + interval '10 years'`,
+      `UPDATE exam SET created_at = now() + interval '10 years'`,
+      `UPDATE share_link SET created_at = now() + interval '10 years'`,
+      `UPDATE "order" SET created_at = now() + interval '10 years'`,
+      `UPDATE result SET created_at = now() + interval '10 years'`,
+    ];
+    for (const change of changes)
+      await expect(asApplication(world, tenant, change)).rejects.toMatchObject({ code: '42501' });
+    await asSuperuser(world.admin, (client) => client.query(changes.join(';')));
+    expect(ofStudy(await report({ type: 'study', id: studyId }))).toEqual(before);
+    expect(before).toEqual(
+      expect.arrayContaining(['key changed exams:create Exam', 'key changed orders:create Order']),
+    );
   });
 
   it('tells of it when it is gone: by the id that the ledger has', async () => {

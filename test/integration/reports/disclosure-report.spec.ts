@@ -3,12 +3,13 @@ import { newUid } from '../../../src/demo/phantom.js';
 import { parseCsv } from '../../support/csv.js';
 import { Client } from '../../support/client.js';
 import { Clinic } from '../../support/clinic.js';
+import { SCOPES } from '../../../src/platform/authorization/scopes.js';
 import { newId } from '../../../src/platform/database/id.js';
 import { ctInstance } from '../../support/dicom-files.js';
 import { Hospital } from '../../support/hospital.js';
 import { type SignedInStaff, StaffDoor } from '../../support/staff.js';
 import { createWorld, type Tenant, type World } from '../../support/world.js';
-import { Auditor, type SharedExam, sharedExam, told } from './story.js';
+import { asApplication, Auditor, type SharedExam, sharedExam, told } from './story.js';
 
 jest.setTimeout(180_000);
 
@@ -92,6 +93,47 @@ describe('the disclosure report of a study', () => {
       'share_link share_opening shares:open ShareLink',
       'share_link share_download shares:download Upload',
     ]);
+  });
+
+  it('lists what somebody had who says to have brought it', async () => {
+    const uid = newUid();
+    const key = await world.organizations.createApiKey({
+      organizationId: tenant.organizationId,
+      name: 'younger than the reader', // of two sources, the older one would be taken
+      role: 'owner',
+      scopes: SCOPES,
+    });
+    const hospital = new Hospital(world.baseUrl, key);
+    const { uploads } = await sharedExam(new Client(world.baseUrl, key), {
+      'a.dcm': ctInstance({ StudyInstanceUID: uid }),
+    });
+    const order = await hospital.newOrder();
+    await hospital.deliver(ctInstance({ StudyInstanceUID: uid }), `?order_id=${order}`);
+    await hospital.post(`/results?order_id=${order}`, { finding: 'none' });
+    await reader.get(`/uploads/${uploads[0]}/download`);
+    await reader.get(`/results?study_uid=${uid}`);
+    const { id, items } = await report({ type: 'study', study_uid: uid });
+    expect(told({ items }, names)).toEqual([
+      'reader download uploads:download Upload',
+      'reader result_download results:download Result',
+    ]);
+
+    for (const change of ['upload SET principal_id', 'result SET delivered_by_id'])
+      await expect(
+        asApplication(world, tenant, `UPDATE ${change} = $1`, [reader.userId]),
+      ).rejects.toMatchObject({ code: '42501' });
+    const added = `
+      INSERT INTO result (id, organization_id, order_id, upload_id, report_type, content_type, delivered_by_id, created_at)
+      VALUES ($1, $2, $3, $4, 'json', 'application/json', $5, now())`;
+    const values = [newId(), tenant.organizationId, order, uploads[0], reader.userId];
+    expect(await asApplication(world, tenant, added, values)).toBe(1);
+    for (const asked of [
+      { type: 'study', id },
+      { type: 'file', id: uploads[0] },
+    ])
+      expect((await report(asked)).items).toEqual(
+        items.filter(({ what }: any) => asked.type === 'study' || what.resource.id === uploads[0]),
+      );
   });
 
   it('is CSV as well, and an event about the study', async () => {

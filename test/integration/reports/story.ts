@@ -1,6 +1,8 @@
+import { Client as PgClient } from 'pg';
 import type { Answer } from '../../support/client.js';
 import { Client, eventually } from '../../support/client.js';
 import { uploadExam } from '../../support/exam.js';
+import type { Tenant, World } from '../../support/world.js';
 
 export const REPORTS = '/api/v1/audit/reports';
 
@@ -42,3 +44,20 @@ export const told = (body: any, names: Record<string, string>): string[] =>
 
 const nameOf = ({ kind, id }: { kind: string; id?: string }, names: Record<string, string>): string =>
   (id !== undefined && names[id]) || kind;
+
+/** A statement by the API's own role, within the tenant: what somebody could do who has taken the API over. */
+export async function asApplication(
+  { environment }: World,
+  { organizationId }: Tenant,
+  statement: string,
+  values: unknown[] = [],
+): Promise<number> {
+  const client = new PgClient({ connectionString: environment.DATABASE_URL! });
+  await client.connect();
+  try {
+    await client.query(`SELECT set_config('app.organization_id', $1, false)`, [organizationId]);
+    return (await client.query(statement, values)).rowCount ?? 0;
+  } finally {
+    await client.end();
+  }
+}

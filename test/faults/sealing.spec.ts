@@ -6,12 +6,14 @@ import { AuditService } from '../../src/modules/audit/audit.service.js';
 import { eventsNamed } from '../../src/modules/audit/ledger.rows.js';
 import { entryForm, eventLeaf, hashOf } from '../../src/modules/audit/seal.js';
 import { WrongMasterKey } from '../../src/modules/audit/seal.js';
+import { LedgerRewritten } from '../../src/modules/audit/worker/next-head.js';
 import { SealerService } from '../../src/modules/audit/worker/sealer.service.js';
 import { DatabaseService } from '../../src/platform/database/database.service.js';
 import type { SqlTransaction } from '../../src/platform/database/sql-transaction.js';
 import { MovableClock } from '../support/incarnation.js';
 import { insertOrganization } from '../support/ledger-rows.js';
 import { type Stack, startStack } from '../support/stack.js';
+import { asSuperuser } from '../support/tampered-ledger.js';
 
 jest.setTimeout(600_000);
 
@@ -235,6 +237,27 @@ describe('a sealer', () => {
     await stack.admin.query('ALTER TABLE audit_tree DROP CONSTRAINT poisoned');
     await newSealer().seal();
     await expectWhole(poisoned, 2);
+    await expectHeads();
+  });
+
+  it('that finds a tree at the end of one organization which nobody has signed seals all others, and says so', async () => {
+    const [forged, healthy] = [await insertOrganization(stack.admin), await insertOrganization(stack.admin)];
+    for (const organizationId of [forged, healthy]) await write(organizationId, 2);
+    await newSealer().seal();
+    for (const organizationId of [forged, healthy]) await write(organizationId, 2);
+    // The worker's own role may do this, and no head is made over it: it is of a seal that there was.
+    await database.withOrganizationSql(
+      forged,
+      (tx) => tx.$executeRaw`
+        INSERT INTO audit_tree SELECT organization_id, 3, 1, 0, sealed_at, root, entry, entry, kid, signature, event_ids[1:1],
+          event_times[1:1], sha256(''), first_time, first_time FROM audit_tree WHERE organization_id = ${forged}::uuid`,
+    );
+    await expect(newSealer().seal()).rejects.toThrow(LedgerRewritten);
+    await expectWhole(healthy, 4);
+    expect(await waitingOf(forged)).toBe(2);
+    await asSuperuser(stack.admin, (client) => client.query('DELETE FROM audit_tree WHERE seal_number = 0'));
+    await newSealer().seal();
+    await expectWhole(forged, 4);
     await expectHeads();
   });
 

@@ -297,7 +297,41 @@ const RESTARTS: Record<string, (client: PoolClient, scene: Scene) => Promise<unk
        FROM audit_tree WHERE organization_id = $1 AND first_position = $3`,
       [organizationId, endOf(trees), trees.at(-1)!.first],
     ),
+  'a tree that nobody signed put in over the newest, as the entry of an older one': async (client, scene) => {
+    const { organizationId, trees, tree } = scene;
+    await client.query(
+      `INSERT INTO audit_tree SELECT n.organization_id, $2, 1, (SELECT max(number) + 1 FROM audit_seal), n.sealed_at, n.root, n.entry,
+         o.entry, 'x', '', ARRAY[gen_random_uuid()], ARRAY[now()], sha256(''), now(), now()
+       FROM audit_tree n JOIN audit_tree o ON o.organization_id = n.organization_id AND o.first_position = $4
+       WHERE n.organization_id = $1 AND n.first_position = $3`,
+      [organizationId, endOf(trees), trees.at(-1)!.first, tree.first],
+    );
+  },
+  'such a tree, by the worker’s role, under the signature of the newest': async (client, scene) => {
+    await asWorker(client, scene.organizationId);
+    await client.query(
+      `INSERT INTO audit_tree SELECT organization_id, $2, 1, (SELECT max(number) + 1 FROM audit_seal), sealed_at, root, entry,
+         sha256('x'), kid, signature, event_ids[1:1], event_times[1:1], sha256(''), first_time, first_time
+       FROM audit_tree WHERE organization_id = $1 AND first_position = $3`,
+      [scene.organizationId, endOf(scene.trees), scene.trees.at(-1)!.first],
+    );
+  },
+  'the entry of the newest tree said to be an older one, while an event waits': async (client, scene) => {
+    const { organizationId, trees } = scene;
+    await client.query(
+      `UPDATE audit_tree SET entry = sha256('x') WHERE organization_id = $1 AND first_position = $2`,
+      [organizationId, trees.at(-1)!.first],
+    );
+    await letOneWait(client, scene);
+  },
 };
+
+const asWorker = async (client: PoolClient, organizationId: string) => {
+  await client.query('SET LOCAL ROLE scandock_worker');
+  await client.query(`SELECT set_config('app.organization_id', $1, true)`, [organizationId]);
+};
+const letOneWait = (client: PoolClient, { organizationId, id }: Scene) =>
+  copyEvent(client, id).then((added) => queue(client, organizationId, added));
 
 /** The trees from the scene's on, whose events wait for their seal again. */
 async function cutTrees(client: PoolClient, { organizationId, tree }: Scene): Promise<void> {

@@ -5,7 +5,6 @@ import { missingEvent } from './missing-event.js';
 import {
   isOurs,
   type NewestEntry,
-  NOTHING_BEFORE,
   publicSealKey,
   type PublicSealKeyRow,
   type SealHead,
@@ -26,6 +25,14 @@ export interface TreeRow extends TreeEntry, Signed {
   /** SHA-256 of its entry. */
   entry: Buffer;
 }
+
+/** The signed entry of a tree, and what its row says is the hash of that. */
+export type SealedEntry = TreeEntry & Signed & Pick<TreeRow, 'entry'>;
+
+type Counted = Record<'seal' | 'first', bigint>;
+type SealedEntryRow = Omit<SealedEntry, keyof Counted> & Counted;
+
+const numbersOf = ({ seal, first }: Counted) => ({ seal: Number(seal), first: Number(first) });
 
 /** Takes up to so many of an organization's events that wait, in the order they happened in. */
 export const takeUnsealed = (
@@ -65,15 +72,16 @@ export async function insertMissing(
     WHERE u.organization_id = ${organizationId}::uuid AND u.occurred_at = gone.occurred_at AND u.event_id = gone.id`;
 }
 
-/** Where the next tree of an organization begins, and the hash and the time of the entry before it. */
-export async function endOfChain(
+/** What an organization's next tree is to follow from; undefined before its first. */
+export async function newestTree(
   tx: SqlTransaction,
   organizationId: string,
-): Promise<{ next: number; entry: Uint8Array; time?: Date }> {
-  const [last] = await tx.$queryRaw<{ next: bigint; entry: Uint8Array; time: Date }[]>`
-    SELECT first_position + size AS next, entry, sealed_at AS time FROM audit_tree WHERE organization_id = ${organizationId}::uuid
-    ORDER BY first_position DESC LIMIT 1`;
-  return last ? { ...last, next: Number(last.next) } : { next: 1, entry: NOTHING_BEFORE };
+): Promise<SealedEntry | undefined> {
+  const [last] = await tx.$queryRaw<SealedEntryRow[]>`
+    SELECT organization_id AS organization, seal_number AS seal, sealed_at AS time, first_position AS first, size, root, previous,
+           entry, kid, signature
+    FROM audit_tree WHERE organization_id = ${organizationId}::uuid ORDER BY first_position DESC LIMIT 1`;
+  return last && { ...last, ...numbersOf(last) };
 }
 
 export async function insertTree(tx: SqlTransaction, tree: TreeRow): Promise<void> {
@@ -99,7 +107,7 @@ export async function newestTrees(
            kid, signature
     FROM audit_tree WHERE organization_id = ${organizationId}::uuid AND first_position < ${before}::bigint
     ORDER BY first_position DESC LIMIT ${atMost}::int`;
-  return rows.map((row) => ({ ...row, seal: Number(row.seal), first: Number(row.first) }));
+  return rows.map((row) => ({ ...row, ...numbersOf(row) }));
 }
 
 /** The newest head, and its hash. */
@@ -137,11 +145,21 @@ export const newestEntries = (tx: SqlTransaction, seal: number): Promise<NewestE
   SELECT organization_id AS organization, entry FROM audit_newest_entries(${seal}::bigint)`;
 
 /** The entries that were made for a seal, by organization and position. */
-export const entriesFor = (
-  tx: SqlTransaction,
-  seal: number,
-): Promise<(NewestEntry & { previous: Uint8Array })[]> => tx.$queryRaw`
-  SELECT organization_id AS organization, previous, entry FROM audit_entries_for(${seal}::bigint)`;
+export async function entriesFor(tx: SqlTransaction, seal: number): Promise<SealedEntry[]> {
+  const rows = await tx.$queryRaw<SealedEntryRow[]>`
+    SELECT organization_id AS organization, seal_number AS seal, sealed_at AS time, first_position AS first, size, root, previous,
+           entry, kid, signature
+    FROM audit_entries_for(${seal}::bigint)`;
+  return rows.map((row) => ({ ...row, ...numbersOf(row) }));
+}
+
+/** The entries that those for a seal have to follow from: of each organization that has one, its newest before. */
+export async function entriesFollowed(tx: SqlTransaction, seal: number): Promise<TreeEntry[]> {
+  const rows = await tx.$queryRaw<(Omit<TreeEntry, keyof Counted> & Counted)[]>`
+    SELECT organization_id AS organization, seal_number AS seal, sealed_at AS time, first_position AS first, size, root, previous
+    FROM audit_entries_followed(${seal}::bigint)`;
+  return rows.map((row) => ({ ...row, ...numbersOf(row) }));
+}
 
 export async function insertSeal(
   tx: SqlTransaction,

@@ -21,7 +21,7 @@ import {
   signForm,
 } from '../seal.js';
 import {
-  endOfChain,
+  entriesFollowed,
   entriesFor,
   insertMissing,
   insertSeal,
@@ -30,12 +30,13 @@ import {
   lastSeal,
   lockSealKeys,
   newestEntries,
+  newestTree,
   ourSealKeys,
   signingSealKey,
   takeUnsealed,
 } from '../seal.rows.js';
 import { formsKey, insertForms } from './forms.rows.js';
-import { LedgerRewritten, nextHead } from './next-head.js';
+import { endOfChain, LedgerRewritten, nextHead, signedHead } from './next-head.js';
 
 interface Waiting {
   organization_id: string;
@@ -88,7 +89,7 @@ export class SealerService {
     return this.sealed;
   }
 
-  /** @returns whether there may be more */
+  /** @returns whether there may be more @throws LedgerRewritten when what it would follow from is not ours */
   private async sealTree(organizationId: string): Promise<boolean> {
     const { size, missing } = await this.database.withOrganizationSql(organizationId, async (tx) => {
       // Not beside a head: it would be made without this tree and bear the same number.
@@ -99,18 +100,18 @@ export class SealerService {
       const key = await this.signingKey(tx);
       const { forms, missing } = await this.formsOf(tx, organizationId, events);
       const leaves = forms.map(leafHash);
-      const [{ next, entry: previous, time }, last] = [
-        await endOfChain(tx, organizationId),
-        await lastSeal(tx),
-      ];
+      const keys = await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY);
+      const [newest, last] = [await newestTree(tx, organizationId), await lastSeal(tx)];
+      if (last) signedHead(keys, last);
+      const end = endOfChain(keys, newest);
       const tree = {
         organization: organizationId,
         seal: (last?.seal ?? 0) + 1,
-        time: this.notBefore(last?.time, time),
-        first: next,
+        time: this.notBefore(last?.time, newest?.time),
+        first: end.next,
         size: events.length,
         root: merkleRoot(leaves),
-        previous,
+        previous: end.entry,
       };
       const form = entryForm(tree);
       await insertTree(tx, { ...tree, ...signForm(key, form), events, leaves, entry: hashOf(form) });
@@ -144,7 +145,12 @@ export class SealerService {
       const seal = last?.seal ?? 0;
       if (seal < this.sealed) throw new LedgerRewritten(`The head of seal ${this.sealed} is gone.`);
       const keys = await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY);
-      const next = nextHead(keys, last, await newestEntries(tx, seal), await entriesFor(tx, seal + 1));
+      const next = nextHead(keys, {
+        last,
+        before: await newestEntries(tx, seal),
+        followed: await entriesFollowed(tx, seal + 1),
+        made: await entriesFor(tx, seal + 1),
+      });
       const head = { ...next, time: this.notBefore(last?.time) };
       const form = headForm(head);
       await insertSeal(tx, { ...head, ...signForm(key, form), head: hashOf(form) });

@@ -6,10 +6,15 @@ import { AuditService } from '../../src/modules/audit/audit.service.js';
 import { eventsNamed } from '../../src/modules/audit/ledger.rows.js';
 import { entryForm, eventLeaf, hashOf } from '../../src/modules/audit/seal.js';
 import { WrongMasterKey } from '../../src/modules/audit/seal.js';
+import type { Anchoring } from '../../src/modules/audit/worker/anchoring.js';
+import { AuditGauges } from '../../src/modules/audit/worker/audit-gauges.js';
 import { LedgerRewritten } from '../../src/modules/audit/worker/next-head.js';
+import { SealAhead } from '../../src/modules/audit/worker/seal-time.js';
 import { SealerService } from '../../src/modules/audit/worker/sealer.service.js';
+import { Sealing } from '../../src/modules/audit/worker/sealing.js';
 import { DatabaseService } from '../../src/platform/database/database.service.js';
 import type { SqlTransaction } from '../../src/platform/database/sql-transaction.js';
+import { auditSealAgeSeconds, auditSealFailures } from '../../src/platform/health/metrics.js';
 import { MovableClock } from '../support/incarnation.js';
 import { insertOrganization } from '../support/ledger-rows.js';
 import { type Stack, startStack } from '../support/stack.js';
@@ -116,6 +121,19 @@ const waitingOf = async (organizationId: string): Promise<number> =>
       [organizationId],
     )
   ).rows[0]!.count;
+
+/** As the worker has it, once a minute. */
+const newSealing = () => new Sealing(stack.workerConfig, database, newSealer(), clock);
+
+const failuresToSeal = async () => (await auditSealFailures.get()).values[0]!.value;
+
+const sealsOf = async (): Promise<number> =>
+  (await stack.admin.query<{ count: number }>('SELECT count(*)::int FROM audit_seal')).rows[0]!.count;
+
+const redate = (table: string, key: string, of: string, time: Date | string) =>
+  asSuperuser(stack.admin, (client) =>
+    client.query(`UPDATE ${table} SET sealed_at = $2 WHERE ${key} = $1`, [of, time]),
+  );
 
 /** Every event has one position, positions have no gap, each root is that of its events, and each entry follows the one before it. */
 async function expectWhole(organizationId: string, events: number): Promise<void> {
@@ -264,14 +282,73 @@ describe('a sealer', () => {
   it('whose clock goes back makes no seal that is older than the one before it', async () => {
     const organizationId = await insertOrganization(stack.admin);
     const sealer = newSealer();
-    for (const travel of [0, 3_600_000, -7_200_000, 60_000]) {
+    for (const travel of [0, 120_000, -240_000, 60_000]) {
       clock.travel(travel);
       await write(organizationId, 2);
       await sealer.seal();
       await newSealer().seal();
     }
-    clock.travel(3_540_000);
+    clock.travel(60_000);
     await expectWhole(organizationId, 8);
+    await expectHeads();
+  });
+
+  it('whose clock is far behind the last seal signs nothing, and says so for as long', async () => {
+    const organizationId = await insertOrganization(stack.admin);
+    const sealer = newSealer();
+    await sealer.seal();
+    const [before, failures] = [await sealsOf(), await failuresToSeal()];
+    clock.travel(-600_000);
+    try {
+      await write(organizationId, 2);
+      for (const each of [sealer, newSealer()]) await expect(each.seal()).rejects.toThrow(SealAhead);
+      // Once a minute it would be; but there is nothing to wait for.
+      await expect(newSealing().run()).rejects.toThrow(SealAhead);
+      expect(await failuresToSeal()).toBe(failures + 1);
+      expect([await sealsOf(), await waitingOf(organizationId)]).toEqual([before, 2]);
+      await new AuditGauges(database, { placeNames: [] } as unknown as Anchoring, clock).run();
+      expect((await auditSealAgeSeconds.get()).values[0]!.value).toBeGreaterThan(300);
+    } finally {
+      clock.travel(600_000);
+    }
+    await sealer.seal();
+    await expectWhole(organizationId, 2);
+    await expectHeads();
+  });
+
+  it('takes no time from a tree that was re-dated', async () => {
+    const organizationId = await insertOrganization(stack.admin);
+    await write(organizationId, 2);
+    await newSealer().seal();
+    const [{ time }] = (await treesOf(organizationId)) as [Tree];
+    await write(organizationId, 2);
+    await redate('audit_tree', 'organization_id', organizationId, '2999-01-01');
+    await expect(newSealer().seal()).rejects.toThrow(LedgerRewritten);
+    await redate('audit_tree', 'organization_id', organizationId, time);
+    expect(await waitingOf(organizationId)).toBe(2);
+    await newSealer().seal();
+    await expectWhole(organizationId, 4);
+    await expectHeads();
+    const { rows } = await stack.admin.query(`SELECT 1 FROM audit_seal WHERE sealed_at >= '2999-01-01'`);
+    expect(rows).toEqual([]);
+  });
+
+  it('is asked to seal, and says what is wrong, whatever time the last head is given', async () => {
+    await newSealer().seal();
+    const { rows } = await stack.admin.query<{ number: string; time: Date }>(
+      'SELECT number, sealed_at AS time FROM audit_seal ORDER BY number DESC LIMIT 1',
+    );
+    const [{ number, time }] = rows as [{ number: string; time: Date }];
+    await newSealing().run(); // not due
+    expect(await sealsOf()).toBe(Number(number));
+    for (const given of ['2999-01-01', 'infinity', '-infinity', new Date(time.getTime() + 1_000)]) {
+      const failures = await failuresToSeal();
+      await redate('audit_seal', 'number', number, given);
+      await expect(newSealing().run()).rejects.toThrow();
+      expect([await failuresToSeal(), await sealsOf()]).toEqual([failures + 1, Number(number)]);
+      await redate('audit_seal', 'number', number, time);
+    }
+    await newSealer().seal();
     await expectHeads();
   });
 

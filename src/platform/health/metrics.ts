@@ -99,7 +99,7 @@ export const auditUnsealedOldestSeconds = new Gauge({
 
 export const auditSealAgeSeconds = new Gauge({
   name: 'scandock_audit_seal_age_seconds',
-  help: 'Age of the newest seal.',
+  help: 'How far the time of the newest seal is from now.',
   registers: [metrics],
 });
 

@@ -36,7 +36,8 @@ export class AuditGauges extends Chore {
     auditUnsealedOldestSeconds.set(age(oldest));
     await this.database.withOrganizationSql(PLATFORM_ORGANIZATION, async (tx) => {
       const last = await lastSeal(tx);
-      auditSealAgeSeconds.set(age(last?.time));
+      // Of one that is of a time to come as well: nothing is sealed until then.
+      auditSealAgeSeconds.set(last ? Math.abs(now - last.time.getTime()) / 1000 : 0);
       for (const place of this.anchoring.placeNames)
         auditAnchorBehind.set(
           { place },

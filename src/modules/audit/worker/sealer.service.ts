@@ -37,6 +37,7 @@ import {
 } from '../seal.rows.js';
 import { formsKey, insertForms } from './forms.rows.js';
 import { endOfChain, LedgerRewritten, nextHead, signedHead } from './next-head.js';
+import { nextSealTime } from './seal-time.js';
 
 interface Waiting {
   organization_id: string;
@@ -69,6 +70,7 @@ export class SealerService {
    * Seals all that waits. Returns the number of the new head.
    * @throws {@link WrongMasterKey} before anything is sealed
    * @throws {@link LedgerRewritten} when what was sealed is not what it was: then there is no new head
+   * @throws {@link SealAhead} when what was sealed last is of a time to come, by more than clocks disagree
    * @throws what kept an organization from being sealed, after all others were
    */
   async seal(): Promise<number> {
@@ -173,9 +175,8 @@ export class SealerService {
     return this.key;
   }
 
-  /** Seals do not go back in time, whatever the clock says, or that of another machine said. */
+  /** @param former times that we have signed @throws SealAhead */
   private notBefore(...former: (Date | undefined)[]): Date {
-    const times = [this.clock.now(), this.latest, ...former].map((time) => time?.getTime() ?? 0);
-    return (this.latest = new Date(Math.max(...times)));
+    return (this.latest = nextSealTime(this.clock.now(), [this.latest, ...former]));
   }
 }

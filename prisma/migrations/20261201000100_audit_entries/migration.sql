@@ -45,3 +45,17 @@ ALTER FUNCTION audit_entries_for(bigint) OWNER TO scandock_definer;
 ALTER FUNCTION audit_entries_followed(bigint) OWNER TO scandock_definer;
 REVOKE ALL ON FUNCTION audit_entries_for(bigint), audit_entries_followed(bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION audit_entries_for(bigint), audit_entries_followed(bigint) TO scandock_worker;
+
+-- What stands in the place of an event that is gone is written by the sealer alone: from anybody else it would be a gap that nobody
+-- has made, and no ledger with it in is valid again. The tables' owner moves it with what else a partition has.
+CREATE FUNCTION audit_event_is_not_missing() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF pg_has_role('scandock_worker', 'USAGE')
+    OR pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = TG_RELID), 'USAGE') THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'only the sealer says that an event is missing' USING ERRCODE = 'insufficient_privilege';
+END $$;
+REVOKE ALL ON FUNCTION audit_event_is_not_missing() FROM PUBLIC;
+CREATE TRIGGER audit_event_not_missing BEFORE INSERT ON audit_event
+  FOR EACH ROW WHEN (NEW.action = 'audit:missing-event') EXECUTE FUNCTION audit_event_is_not_missing();

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
 import { canonicalForm } from '../../../src/modules/audit/audit.canonical.js';
+import { AuditService } from '../../../src/modules/audit/audit.service.js';
 import { eventsNamed } from '../../../src/modules/audit/ledger.rows.js';
 import { missingEvent, missingForm } from '../../../src/modules/audit/missing-event.js';
 import { LedgerOwner } from '../../../src/modules/audit/retention/ledger-owner.js';
@@ -11,6 +12,7 @@ import { verifyExport } from '../../../src/modules/audit/verification/export-ver
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
 import { asRetirementOperator } from '../../../src/operator.js';
 import { DatabaseService } from '../../../src/platform/database/database.service.js';
+import { newId } from '../../../src/platform/database/id.js';
 import { asOwner } from '../../../src/platform/database/owner-connection.js';
 import { Client, eventually } from '../../support/client.js';
 import { sealKeys } from '../../support/exported.js';
@@ -131,6 +133,56 @@ it('an event that is gone when its seal comes is sealed as that, and stands in t
     valid: false,
     first_bad: { seq: position, id: name.id, why: GONE },
   });
+});
+
+it('nobody but the sealer writes such an event', async () => {
+  const { organizationId } = tenant;
+  const event = { organizationId, actor: { kind: 'system' }, outcome: 'success' } as const;
+  const audit = world.api.app.get(AuditService, { strict: false });
+  await expect(audit.append({ ...event, action: 'audit:missing-event' })).rejects.toThrow();
+  const written = (action: string) =>
+    world.api.app.get(DatabaseService, { strict: false }).withOrganizationSql(
+      organizationId,
+      (tx) => tx.$executeRaw`
+        INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, action, outcome, scopes, detail)
+        VALUES (${newId()}::uuid, now(), ${organizationId}::uuid, 'system', 'x', ${action}::text, 'failure', '{}', '{}')`,
+    );
+  expect(await written('audit:missing-events')).toBe(1);
+  await expect(written('audit:missing-event')).rejects.toMatchObject({ code: '42501' });
+  await seal();
+  expect((await client.post('/api/v1/audit/verify', {})).body).toMatchObject({ valid: true, missing: 0 });
+});
+
+it('two events of one id, at two times, are sealed each as what it is', async () => {
+  const { organizationId } = tenant;
+  const id = newId();
+  const times = hoursOf(JULY).slice(0, 2);
+  await world.admin.query(
+    `INSERT INTO audit_event (id, occurred_at, organization_id, actor_kind, actor_id, action, outcome, scopes, detail)
+     SELECT $2, e.at, $1, 'system', 'worker', 'test:' || e.nth, 'success', '{}', '{}'
+     FROM unnest($3::timestamptz[]) WITH ORDINALITY AS e(at, nth)`,
+    [organizationId, id, times],
+  );
+  await seal();
+  const { rows } = await world.admin.query<{ leaves: Buffer; ids: string[] }>(
+    `SELECT leaves, event_ids::text[] AS ids FROM audit_tree WHERE organization_id = $1 ORDER BY first_position LIMIT 1`,
+    [organizationId],
+  );
+  const [{ leaves, ids }] = rows as [{ leaves: Buffer; ids: string[] }];
+  const database = worker.get(DatabaseService, { strict: false });
+  const found = await database.withOrganizationSql(organizationId, (tx) =>
+    eventsNamed(
+      tx,
+      organizationId,
+      times.map((occurredAt) => ({ id, occurredAt })),
+    ),
+  );
+  expect(ids.slice(0, 2)).toEqual([id, id]);
+  for (const [index, time] of times.entries()) {
+    const event = found.get(id, time)!;
+    expect(event).toMatchObject({ occurredAt: time, action: `test:${index + 1}` });
+    expect(leaves.subarray(32 * index, 32 * (index + 1))).toEqual(eventLeaf(canonicalForm(event)));
+  }
 });
 
 it.each([

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { INestApplicationContext } from '@nestjs/common';
+import { insertMissing } from '../../../src/modules/audit/seal.rows.js';
 import { Partitions } from '../../../src/modules/audit/worker/partitions.js';
 import { SealerService } from '../../../src/modules/audit/worker/sealer.service.js';
 import { DatabaseService } from '../../../src/platform/database/database.service.js';
+import { newId } from '../../../src/platform/database/id.js';
 import { metrics } from '../../../src/platform/health/metrics.js';
 import { tablesWithoutRowSecurity, tablesWithoutTheirPolicy } from '../../contract/tenancy-checks.js';
 import { MovableClock } from '../../support/incarnation.js';
@@ -44,6 +46,14 @@ const nameOf = (of: string) => `audit_event_${of.replace('-', '_')}`;
 const rowsIn = async (table: string): Promise<number> =>
   (await world.admin.query<{ rows: number }>(`SELECT count(*)::int AS rows FROM "${table}"`)).rows[0]!.rows;
 const waiting = async (): Promise<number> => rowsIn('audit_unsealed');
+
+/** As the sealer does: what nobody else may write. */
+const insertMissingAt = (time: string) =>
+  worker
+    .get(DatabaseService, { strict: false })
+    .withOrganizationSql(other.organizationId, (tx) =>
+      insertMissing(tx, other.organizationId, [{ id: newId(), occurredAt: new Date(time) }]),
+    );
 
 describe('partitions', () => {
   it('are there for this month and three more, made by the worker, each with its defences', async () => {
@@ -109,9 +119,10 @@ describe('events that no partition took', () => {
   it('are moved by the owner into their month, seals and all, with no defence ever off', async () => {
     await worker.get(SealerService, { strict: false }).seal();
     await plantEventsAt(world.admin, other.organizationId, ['1999-03-15T00:00:00.000Z']); // not sealed yet
+    await insertMissingAt('1999-03-16T00:00:00.000Z');
     const before = await waiting();
-    expect(await byOwner(`SELECT audit_adopt_month('1999-03-09')::int AS moved`)).toEqual([{ moved: 4 }]);
-    expect(await rowsIn('audit_event_1999_03')).toBe(4);
+    expect(await byOwner(`SELECT audit_adopt_month('1999-03-09')::int AS moved`)).toEqual([{ moved: 5 }]);
+    expect(await rowsIn('audit_event_1999_03')).toBe(5);
     expect(await rowsIn('audit_event_default')).toBe(1);
     expect(await waiting()).toBe(before); // none was queued twice
     await expect(byOwner(`SELECT audit_adopt_month('1999-03-01')`)).rejects.toMatchObject({

@@ -129,7 +129,7 @@ export class SealerService {
     const found = await eventsNamed(tx, organizationId, events);
     const missing: EventName[] = [];
     const forms = events.map((name) => {
-      const event = found.get(name.id);
+      const event = found.get(name.id, name.occurredAt);
       const form = event && writableForm(event);
       if (!form) missing.push(name);
       return form ?? missingForm(organizationId, name);

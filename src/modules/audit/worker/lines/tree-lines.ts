@@ -1,7 +1,7 @@
 import { leafHash, merkleRoot } from '../../../../formats/merkle/merkle-tree.js';
 import { writableForm } from '../../audit.canonical.js';
 import type { AuditRecord } from '../../audit.events.js';
-import { type EventName, eventsNamed } from '../../ledger.rows.js';
+import { type EventName, eventsNamed, type FoundEvents } from '../../ledger.rows.js';
 import { missingForm } from '../../missing-event.js';
 import { ROW_BYTES, ROW_EVENTS, unpackForms } from '../forms.rows.js';
 import { eventsOfTrees, type Ledger, type NamedEvents, type SealedTree } from './sealed-trees.rows.js';
@@ -87,7 +87,7 @@ function linesFound(
   organization: string,
   tree: SealedTree,
   named: NamedEvents | undefined,
-  found: ReadonlyMap<string, AuditRecord>,
+  found: FoundEvents,
 ): TreeLines {
   // By its leaves an event that is gone is told from one that is said to be another: they are those that were sealed.
   if (!named || !merkleRoot(named.leaves).equals(tree.root))
@@ -100,7 +100,7 @@ function linesFound(
   };
   for (const [index, { id, occurredAt }] of named.events.entries()) {
     const position = tree.first + index;
-    const event = found.get(id);
+    const event = found.get(id, occurredAt);
     const form = sealedForm(organization, { id, occurredAt }, event, named.leaves[index]!);
     if (form) {
       forms.push(form);

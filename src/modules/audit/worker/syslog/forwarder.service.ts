@@ -118,7 +118,7 @@ export class ForwarderService {
     for (const name of names) {
       if (delivery.bytes >= ENOUGH_BYTES) break;
       // What is sealed and gone is told as what it is: the receiver's positions have no gaps either.
-      const event = events.get(name.id) ?? missingEvent(organizationId, name);
+      const event = events.get(name.id, name.occurredAt) ?? missingEvent(organizationId, name);
       const context = { source: auditSource(this.config), studyUids, position: ++position };
       const frame = syslogFrame(event, context);
       delivery.frames.push(frame);

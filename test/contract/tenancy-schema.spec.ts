@@ -475,14 +475,17 @@ describe.each([
     'ALTER TABLE audit_unsealed DISABLE ROW LEVEL SECURITY',
     'CREATE TRIGGER mine BEFORE INSERT ON audit_event FOR EACH ROW EXECUTE FUNCTION audit_event_is_insert_only()',
     'CREATE RULE mine AS ON INSERT TO audit_event DO INSTEAD NOTHING',
-    ...['audit_event_await_seal', 'audit_event_is_insert_only', 'audit_seal_is_insert_only'].flatMap(
-      (name) => [
-        `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`,
-        `ALTER FUNCTION ${name}() RENAME TO mine`,
-        `ALTER FUNCTION ${name}() SET search_path = mine`,
-        `DROP FUNCTION ${name}() CASCADE`,
-      ],
-    ),
+    ...[
+      'audit_event_await_seal',
+      'audit_event_is_insert_only',
+      'audit_event_is_not_missing',
+      'audit_seal_is_insert_only',
+    ].flatMap((name) => [
+      `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`,
+      `ALTER FUNCTION ${name}() RENAME TO mine`,
+      `ALTER FUNCTION ${name}() SET search_path = mine`,
+      `DROP FUNCTION ${name}() CASCADE`,
+    ]),
   ])('may not: %s', async (sql) => {
     expect(await refusal(sql)).toBe('42501');
   });
@@ -637,6 +640,7 @@ describe('the ledger', () => {
       'audit_event audit_event_await_seal O',
       'audit_event audit_event_no_change O',
       'audit_event audit_event_no_truncate O',
+      'audit_event audit_event_not_missing O',
       'audit_key audit_key_no_change O',
       'audit_seal audit_seal_no_change O',
       'audit_tree audit_tree_no_change O',
@@ -649,7 +653,7 @@ describe('the ledger', () => {
     for (const { name, triggers } of partitions)
       expect({ name, triggers }).toEqual({
         name,
-        triggers: ['audit_event_no_change O', 'audit_event_no_truncate O'],
+        triggers: ['audit_event_no_change O', 'audit_event_no_truncate O', 'audit_event_not_missing O'],
       });
   });
 

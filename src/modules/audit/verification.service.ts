@@ -5,59 +5,31 @@ import { DatabaseService } from '../../platform/database/database.service.js';
 import type { SqlTransaction } from '../../platform/database/sql-transaction.js';
 import { ApplicationError } from '../../platform/errors/application-error.js';
 import { StorageService } from '../../platform/storage/storage.service.js';
-import { type EventName, eventsNamed } from './ledger.rows.js';
-import { isMissing } from './missing-event.js';
-import { isRetired, type RetiredMonth, retiredMonths, retiredWithin } from './retired.rows.js';
-import { ourSealKeys } from './seal.rows.js';
+import { retiredMonths, retiredWithin } from './retired.rows.js';
+import { lastSeal, ourSealKeys } from './seal.rows.js';
 import type { Verification, Verify } from './seals.schemas.js';
-import { EntryChain } from './verification/chains.js';
 import { fault, type Fault, GONE_BEFORE } from './verification/fault.js';
-import { checkHeads, MOST_SIGNATURES, type WalkedSeals } from './verification/ledger-heads.js';
-import {
-  addedEvent,
-  duplicatedEvent,
-  eventById,
-  extentOf,
-  type Interval,
-  lostUnsealed,
-  type StoredTree,
-  treeBefore,
-  treesFrom,
-} from './verification/ledger-reader.js';
+import { checkHeads, MOST_SIGNATURES } from './verification/ledger-heads.js';
+import { BEFORE_ALL, type Interval, type Stretch, stretchOf } from './verification/ledger-reader.js';
+import { addedEvent, duplicatedEvent, lostUnsealed } from './verification/ledger-sets.js';
+import { LedgerWalk } from './verification/ledger-walk.js';
 import { provenMonths } from './verification/proven-months.js';
-import { judgeEvents, leafOf } from './verification/tree-events.js';
 
 /** Events of one request at most. */
 const MOST_EVENTS = 1_000_000;
 /** Ledgers that one process verifies at once: each takes a connection and much of a core. */
 const MOST_AT_ONCE = 2;
-/** Events that are read at a time: so long the process does nothing else. */
-const SLICE = 1_000;
-
-/** A walk under way. */
-interface Walk extends WalkedSeals {
-  interval: Interval;
-  chain: EntryChain;
-  events: number;
-  seals: number;
-  /** Months that were taken out of the ledger: of those that are proven, what is not there was not removed. */
-  months: { told: readonly RetiredMonth[]; proven: readonly RetiredMonth[] };
-  retired: number;
-  /** Events that were gone before their seal, and the first of them. */
-  missing: number;
-  firstGap?: Fault;
-}
 
 /**
- * Compares an organization's ledger with its seals, tree by tree: each batch in a transaction of its own, a batch in memory.
- * What the seals rest on is checked after that: the heads over all organizations up to the newest, and the heads that were
- * taken to the bucket.
+ * Compares an organization's ledger with its seals, tree by tree. What the seals rest on is checked after that: the heads over all
+ * organizations up to the newest, that one of them is over the end of what was walked, and the heads that were taken to the bucket.
  */
 @Injectable()
 export class VerificationService {
   /** Organizations whose ledger this process is at. */
   private readonly underWay = new Set<string>();
   mostSignatures = MOST_SIGNATURES;
+  mostEvents = MOST_EVENTS;
 
   constructor(
     @Inject(CONFIG) private readonly config: ConfigValues,
@@ -92,46 +64,27 @@ export class VerificationService {
   ): Promise<Verification> {
     const { database, storage } = this;
     const interval = { ...(from && { from: new Date(from) }), ...(to && { to: new Date(to) }) };
-    const [keys, extent, told] = await this.inside(organizationId, async (tx) => [
+    const [keys, head, stretch, told] = await this.inside(organizationId, async (tx) => [
       await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY),
-      await extentOf(tx, organizationId, interval),
+      (await lastSeal(tx))?.seal ?? 0,
+      await this.stretchOf(tx, organizationId, interval),
       retiredWithin(await retiredMonths(tx, organizationId), interval),
     ]);
-    if (extent.sealed + extent.unsealed > MOST_EVENTS)
-      throw new ApplicationError(
-        'too_many_events',
-        422,
-        `There are more than ${MOST_EVENTS} events in this interval. Verify shorter ones by from and to, or verify an export.`,
-      );
     const proven = await provenMonths({ database, storage }, keys, organizationId, told);
-    const chain = new EntryChain(keys, organizationId);
     const months = { told, proven };
-    const walk: Walk = {
-      organizationId,
-      interval,
-      signal,
-      keys,
-      chain,
-      events: 0,
-      seals: 0,
-      months,
-      retired: 0,
-      missing: 0,
-    };
-    const first = from === undefined ? 1 : extent.first;
-    const last = to === undefined ? Number.MAX_SAFE_INTEGER : extent.last;
-    let found =
-      first === undefined || last === undefined ? undefined : await this.walkTrees(walk, first, last);
+    const walk = new LedgerWalk(database, { organizationId, keys, interval, head, months, signal });
+    let found = (await walk.begin(stretch.before)) ?? (await walk.goOn(stretch.behind));
     signal?.throwIfAborted();
-    found ??= await this.compareSets(walk);
+    found ??= await this.compareSets(organizationId, interval, stretch);
     signal?.throwIfAborted();
+    found ??= await this.finish(walk, interval);
     const heads = await checkHeads({ database, storage }, walk, this.mostSignatures);
-    found ??= heads.fault ?? walk.firstGap; // which was seen when it was sealed
+    found ??= heads.fault ?? (await walk.endFault()) ?? walk.firstGap; // which was seen when it was sealed
     return {
       valid: found === undefined,
       events: walk.events,
       seals: walk.seals,
-      unsealed: extent.unsealed,
+      unsealed: stretch.unsealed,
       retired: walk.retired,
       missing: walk.missing,
       ...(heads.through && { through: heads.through.toISOString() }),
@@ -140,134 +93,45 @@ export class VerificationService {
     };
   }
 
-  private async walkTrees(walk: Walk, first: number, last: number): Promise<Fault | undefined> {
-    const { organizationId, chain } = walk;
-    const before = await this.inside(organizationId, async (tx) => {
-      const at = await treeBefore(tx, organizationId, first);
-      return at === undefined ? undefined : (await treesFrom(tx, organizationId, at, at))[0];
-    });
-    if (before) {
-      const wrong = chain.add(before);
-      if (wrong) return wrong;
-    }
-    for (let next = first; ;) {
-      walk.signal?.throwIfAborted();
-      const { wrong, end } = await this.inside(organizationId, (tx) => this.walkBatch(tx, walk, next, last));
-      if (wrong || end === undefined) return wrong;
-      next = end;
-    }
-  }
-
-  /** @returns where the next batch begins, or what is wrong */
-  private async walkBatch(
-    tx: SqlTransaction,
-    walk: Walk,
-    from: number,
-    last: number,
-  ): Promise<{ wrong?: Fault | undefined; end?: number }> {
-    const trees = await treesFrom(tx, walk.organizationId, from, last);
-    if (trees.length === 0) return {};
-    const leaves = await this.leavesOf(
-      tx,
-      walk.organizationId,
-      trees.flatMap(({ events }) => events),
-    );
-    let at = 0;
-    for (const tree of trees) {
-      const actual = leaves.slice(at, (at += tree.events.length));
-      const wrong = await this.judgeTree(tx, walk, tree, actual);
-      if (wrong) return { wrong };
-    }
-    return { end: trees.at(-1)!.first + 1 };
-  }
-
-  private async judgeTree(
-    tx: SqlTransaction,
-    walk: Walk,
-    tree: StoredTree,
-    actual: (Buffer | undefined)[],
-  ): Promise<Fault | undefined> {
-    const { organizationId, chain, interval } = walk;
-    const gaps = new Set<number>();
-    if (chain.next === undefined && tree.first > 1 && interval.from === undefined)
-      return fault('removed', { seq: 1 }, `So is all up to position ${tree.first - 1}.`);
-    walk.firstSeal ??= tree.seal;
-    walk.lastSeal = tree.seal;
-    const wrong =
-      chain.add(tree) ??
-      (await judgeEvents(tree, {
-        actual,
-        retired: ({ occurredAt }) =>
-          isRetired(walk.months.proven, occurredAt)
-            ? 'proven'
-            : isRetired(walk.months.told, occurredAt)
-              ? 'told'
-              : undefined,
-        gap: (index) => {
-          gaps.add(index);
-          const place = { seq: tree.first + index, id: tree.events[index]!.id };
-          walk.firstGap ??= fault('removed', place, GONE_BEFORE);
-        },
-        elsewhere: (id) => eventById(tx, organizationId, id),
-      })) ??
-      recordFault(tree, chain.hash!);
-    if (wrong) return wrong;
-    walk.seals++;
-    for (const [index, event] of tree.events.entries()) {
-      if (!isWithin(interval, event.occurredAt)) continue;
-      if (actual[index]) walk.events++;
-      else if (gaps.has(index)) walk.missing++;
-      else walk.retired++;
-    }
-    return undefined;
-  }
-
-  private async leavesOf(
-    tx: SqlTransaction,
+  /**
+   * Nothing is in the ledger but what has exactly one position, or waits for it. Trees that were made since the walk count as well: of
+   * what waited when it began they may have some. They are walked after this.
+   */
+  private async compareSets(
     organizationId: string,
-    names: readonly EventName[],
-  ): Promise<(Buffer | undefined)[]> {
-    const leaves: (Buffer | undefined)[] = [];
-    for (let from = 0; from < names.length; from += SLICE) {
-      const slice = names.slice(from, from + SLICE);
-      const found = await eventsNamed(tx, organizationId, slice);
-      for (const { id, occurredAt } of slice) {
-        const event = found.get(id);
-        const isThere = event?.occurredAt.getTime() === occurredAt.getTime() && !isMissing(event);
-        leaves.push(isThere ? leafOf(event) : undefined);
-      }
-    }
-    return leaves;
-  }
-
-  /** Nothing is in the ledger but what has exactly one position, or waits for it. */
-  private async compareSets({ organizationId, interval }: Walk): Promise<Fault | undefined> {
-    const twice = await this.inside(organizationId, (tx) => duplicatedEvent(tx, organizationId, interval));
+    interval: Interval,
+    { before: behind = BEFORE_ALL }: Stretch,
+  ): Promise<Fault | undefined> {
+    const walked = { ...interval, behind };
+    const twice = await this.inside(organizationId, (tx) => duplicatedEvent(tx, organizationId, walked));
     if (twice) return fault('duplicated', twice);
-    const added = await this.inside(organizationId, (tx) => addedEvent(tx, organizationId, interval));
+    const added = await this.inside(organizationId, (tx) => addedEvent(tx, organizationId, walked));
     if (added) return fault('added', { id: added });
     const lost = await this.inside(organizationId, (tx) => lostUnsealed(tx, organizationId, interval));
     return lost === undefined ? undefined : fault('removed', { id: lost }, GONE_BEFORE);
   }
 
+  /** Walks what was sealed since, so that no tree has vouched for an event that was not walked, and what is behind the interval. */
+  private async finish(walk: LedgerWalk, interval: Interval): Promise<Fault | undefined> {
+    const { organizationId } = walk;
+    const { behind } = await this.inside(organizationId, (tx) =>
+      this.stretchOf(tx, organizationId, interval),
+    );
+    return (await walk.goOn(behind)) ?? (await walk.finish());
+  }
+
+  /** @throws too_many_events */
+  private async stretchOf(tx: SqlTransaction, organizationId: string, interval: Interval): Promise<Stretch> {
+    const stretch = await stretchOf(tx, organizationId, interval);
+    if (stretch.sealed + stretch.unsealed <= this.mostEvents) return stretch;
+    throw new ApplicationError(
+      'too_many_events',
+      422,
+      `There are more than ${this.mostEvents} events in this interval, or in what has to be walked for it. Verify shorter ones by from and to, or verify an export.`,
+    );
+  }
+
   private inside<T>(organizationId: string, work: (tx: SqlTransaction) => Promise<T>): Promise<T> {
     return this.database.withOrganizationSql(organizationId, work);
   }
-}
-
-const isWithin = ({ from, to }: Interval, time: Date): boolean =>
-  (from === undefined || time >= from) && (to === undefined || time < to);
-
-/** What a tree says beside its signed entry; by it the tree is found. */
-function recordFault(
-  { first, seal, entry, events, firstTime, lastTime }: StoredTree,
-  hash: Buffer,
-): Fault | undefined {
-  const outside = events.findIndex(({ occurredAt }) => occurredAt < firstTime || occurredAt > lastTime);
-  if (outside >= 0) return fault('record', { seq: first + outside, id: events[outside]!.id, seal });
-  const fits =
-    hash.equals(entry) &&
-    firstTime.getTime() === events[0]!.occurredAt.getTime() &&
-    lastTime.getTime() === events.at(-1)!.occurredAt.getTime();
-  return fits ? undefined : fault('record', { seq: first, seal });
 }

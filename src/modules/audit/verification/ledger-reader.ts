@@ -1,7 +1,7 @@
 import type { SqlTransaction } from '../../../platform/database/sql-transaction.js';
 import type { AuditRecord } from '../audit.events.js';
 import { type EventName, eventsNamed } from '../ledger.rows.js';
-import type { SealHead, Signed } from '../seal.js';
+import type { SealHead, Signed, TreeEntry } from '../seal.js';
 import { type TreeRow, unpackLeaves } from '../seal.rows.js';
 
 /** A half-open interval of times; absent ends are open. */
@@ -13,10 +13,15 @@ export interface Interval {
 /** Trees that are read at a time, and events at most that they have together, but for one tree that has more by itself. */
 const TREES = 100;
 const EVENTS = 10_000;
+const ENTRIES = 100;
 const HEADS = 200; // signatures of which are checked in one go
 
+/** The least and the greatest position that somebody can write: no tree of ours begins there. */
+export const BEFORE_ALL = -(2n ** 63n);
+const BEHIND_ALL = 2n ** 63n - 1n;
+
 /** What Postgres takes for the first and the last time there is. */
-const ends = ({ from, to }: Interval) => [
+export const boundsOf = ({ from, to }: Interval) => [
   from?.toISOString() ?? '-infinity',
   to?.toISOString() ?? 'infinity',
 ];
@@ -31,41 +36,95 @@ export interface StoredTree extends TreeRow {
 /** Most events are sealed within a minute; a tree is looked into when it was sealed up to so long after the interval. */
 const SEALED_WITHIN = '1 hour';
 
+/** What of a ledger an interval is in, and how many events that has. */
+export interface Stretch {
+  /** Where the tree before it begins, which was sealed before the interval; absent when there is none, and it is the first. */
+  before?: bigint;
+  /** Where the tree behind it begins, which was sealed so late that it is of the interval no more; absent when there is none. */
+  behind?: bigint;
+  sealed: number;
+  /** How many of the interval wait for their seal. */
+  unsealed: number;
+}
+
 /**
- * The positions of the trees that have events of the interval, how many they have, and how many wait for their seal. What times
- * a tree's events have is not signed, when it was sealed is: so a tree is of the interval by either.
+ * Between which trees an interval is. Its own are found by the times that they say their events have, and that they were sealed
+ * at. The former nobody has signed, the latter is what it was only if the signature is over it: so what is found is no more than a
+ * beginning, and goes on, either way, up to a tree that says it is of another time. Who walks it has to ask those for their
+ * signatures, and whether the chain holds up to them.
  */
-export async function extentOf(
+export async function stretchOf(
   tx: SqlTransaction,
   organizationId: string,
   interval: Interval,
-): Promise<{ first?: number; last?: number; sealed: number; unsealed: number }> {
-  const [from, to] = ends(interval);
-  const [extent] = await tx.$queryRaw<
-    { first: bigint | null; last: bigint | null; sealed: bigint; unsealed: bigint }[]
+): Promise<Stretch> {
+  const [from, to] = boundsOf(interval);
+  const end = interval.to?.toISOString() ?? null;
+  const [row] = await tx.$queryRaw<
+    { before: bigint | null; behind: bigint | null; sealed: bigint; unsealed: bigint }[]
   >`
-    SELECT min(t.first_position) AS first, max(t.first_position) AS last, coalesce(sum(t.size), 0)::bigint AS sealed,
+    WITH touched AS (
+      SELECT min(t.first_position) AS first, max(t.first_position) AS last
+      FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
+        AND ((t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz)
+          OR (t.sealed_at >= ${from}::timestamptz AND t.sealed_at < ${to}::timestamptz + ${SEALED_WITHIN}::interval))
+    ), former AS (
+      SELECT touched.last, (
+        SELECT t.first_position FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
+          AND t.first_position < coalesce(touched.first, ${BEHIND_ALL}::bigint) AND t.sealed_at < ${from}::timestamptz
+        ORDER BY t.first_position DESC LIMIT 1) AS before
+      FROM touched
+    ), stretch AS (
+      SELECT former.before, (
+        SELECT t.first_position FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
+          AND t.first_position > coalesce(former.last, former.before, ${BEFORE_ALL}::bigint)
+          AND t.sealed_at >= ${end}::timestamptz + ${SEALED_WITHIN}::interval
+        ORDER BY t.first_position LIMIT 1) AS behind
+      FROM former
+    )
+    SELECT stretch.before, stretch.behind,
+           (SELECT coalesce(sum(t.size), 0)::bigint FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
+              AND t.first_position > coalesce(stretch.before, ${BEFORE_ALL}::bigint)
+              AND t.first_position < coalesce(stretch.behind, ${BEHIND_ALL}::bigint)) AS sealed,
            (SELECT count(*) FROM audit_unsealed u WHERE u.organization_id = ${organizationId}::uuid
               AND u.occurred_at >= ${from}::timestamptz AND u.occurred_at < ${to}::timestamptz) AS unsealed
-    FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
-      AND ((t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz)
-        OR (t.sealed_at >= ${from}::timestamptz AND t.sealed_at < ${to}::timestamptz + ${SEALED_WITHIN}::interval))`;
-  const { first, last, sealed, unsealed } = extent!;
+    FROM stretch`;
+  const { before, behind, sealed, unsealed } = row!;
   return {
-    ...(first !== null && { first: Number(first) }),
-    ...(last !== null && { last: Number(last) }),
+    ...(before !== null && { before }),
+    ...(behind !== null && { behind }),
     sealed: Number(sealed),
     unsealed: Number(unsealed),
   };
 }
 
-/** The next trees from a position on, up to the one that begins at `last`. */
-export async function treesFrom(
+/** The next signed entries behind the one that begins at a position. */
+export async function entriesBehind(
   tx: SqlTransaction,
   organizationId: string,
-  position: number,
-  last: number,
+  position: bigint,
+): Promise<(TreeEntry & Signed)[]> {
+  const rows = await tx.$queryRaw<(TreeEntry & Signed & { first: bigint; seal: bigint })[]>`
+    SELECT organization_id AS organization, first_position AS first, size, seal_number AS seal, sealed_at AS time, root, previous,
+           kid, signature
+    FROM audit_tree WHERE organization_id = ${organizationId}::uuid AND first_position > ${position}::bigint
+    ORDER BY first_position LIMIT ${ENTRIES}::int`;
+  return rows.map((row) => ({
+    ...row,
+    first: Number(row.first),
+    seal: Number(row.seal),
+    time: timeOf(row.time),
+  }));
+}
+
+/** The next trees behind the one that begins at a position, and before the one that begins at `behind`: without it, whatever there is. */
+export async function treesBehind(
+  tx: SqlTransaction,
+  organizationId: string,
+  position: bigint,
+  behind?: bigint,
 ): Promise<StoredTree[]> {
+  const last = behind === undefined ? BEHIND_ALL : behind - 1n;
   const rows = await tx.$queryRaw<
     (Omit<StoredTree, 'first' | 'seal' | 'events' | 'leaves'> & {
       first: bigint;
@@ -81,7 +140,7 @@ export async function treesFrom(
     FROM (
       SELECT t.*, sum(t.size) OVER (ORDER BY t.first_position) - t.size AS before FROM (
         SELECT * FROM audit_tree WHERE organization_id = ${organizationId}::uuid
-          AND first_position >= ${position}::bigint AND first_position <= ${last}::bigint
+          AND first_position > ${position}::bigint AND first_position <= ${last}::bigint
         ORDER BY first_position LIMIT ${TREES}::int) AS t
     ) AS t WHERE before < ${EVENTS}::int ORDER BY first_position`;
   return rows.map(({ first, seal, ids, times, packed, ...row }) => ({
@@ -96,19 +155,6 @@ export async function treesFrom(
   }));
 }
 
-/** Where the tree before a position begins. */
-export async function treeBefore(
-  tx: SqlTransaction,
-  organizationId: string,
-  position: number,
-): Promise<number | undefined> {
-  const [row] = await tx.$queryRaw<{ first: bigint }[]>`
-    SELECT first_position AS first FROM audit_tree
-    WHERE organization_id = ${organizationId}::uuid AND first_position < ${position}::bigint
-    ORDER BY first_position DESC LIMIT 1`;
-  return row && Number(row.first);
-}
-
 /** An event by its id alone: its month is not known, so each is looked through. */
 export async function eventById(
   tx: SqlTransaction,
@@ -119,65 +165,6 @@ export async function eventById(
     SELECT id, occurred_at AS "occurredAt" FROM audit_event WHERE id = ${id}::uuid AND organization_id = ${organizationId}::uuid
     ORDER BY occurred_at LIMIT 1`;
   return name && (await eventsNamed(tx, organizationId, [name])).get(id);
-}
-
-/** An event of the interval that no tree has and that does not wait for its seal. */
-export async function addedEvent(
-  tx: SqlTransaction,
-  organizationId: string,
-  interval: Interval,
-): Promise<string | undefined> {
-  const [from, to] = ends(interval);
-  // Sets, not joins: whatever the planner thinks of the arrays' lengths, this is one pass over each.
-  const [row] = await tx.$queryRaw<{ id: string }[]>`
-    SELECT id, occurred_at FROM audit_event
-    WHERE organization_id = ${organizationId}::uuid AND occurred_at >= ${from}::timestamptz AND occurred_at < ${to}::timestamptz
-    EXCEPT SELECT sealed.id, sealed.occurred_at
-    FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_ids, t.event_times) AS sealed(id, occurred_at)
-    WHERE t.organization_id = ${organizationId}::uuid AND t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz
-    EXCEPT SELECT event_id, occurred_at FROM audit_unsealed
-    WHERE organization_id = ${organizationId}::uuid AND occurred_at >= ${from}::timestamptz AND occurred_at < ${to}::timestamptz
-    ORDER BY occurred_at, id LIMIT 1`;
-  return row?.id;
-}
-
-/** An event that waits for its seal and is not there. */
-export async function lostUnsealed(
-  tx: SqlTransaction,
-  organizationId: string,
-  interval: Interval,
-): Promise<string | undefined> {
-  const [from, to] = ends(interval);
-  const [row] = await tx.$queryRaw<{ id: string }[]>`
-    SELECT u.event_id AS id FROM audit_unsealed u
-    WHERE u.organization_id = ${organizationId}::uuid
-      AND u.occurred_at >= ${from}::timestamptz AND u.occurred_at < ${to}::timestamptz
-      AND NOT EXISTS (SELECT FROM audit_event e
-        WHERE e.id = u.event_id AND e.occurred_at = u.occurred_at AND e.organization_id = u.organization_id)
-    ORDER BY u.occurred_at, u.event_id LIMIT 1`;
-  return row?.id;
-}
-
-/** The first event of the interval's trees that stands a second time, or waits to be sealed again. */
-export async function duplicatedEvent(
-  tx: SqlTransaction,
-  organizationId: string,
-  interval: Interval,
-): Promise<{ id: string; seq: number } | undefined> {
-  const [from, to] = ends(interval);
-  const [row] = await tx.$queryRaw<{ id: string; seq: bigint }[]>`
-    SELECT id, seq FROM (
-      SELECT id, seq, row_number() OVER (PARTITION BY id ORDER BY seq) AS nth, count(*) OVER (PARTITION BY id) AS times FROM (
-        SELECT sealed.id, t.first_position + sealed.at - 1 AS seq
-        FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_ids) WITH ORDINALITY AS sealed(id, at)
-        WHERE t.organization_id = ${organizationId}::uuid
-          AND t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz
-        UNION ALL SELECT event_id, NULL FROM audit_unsealed
-        WHERE organization_id = ${organizationId}::uuid
-          AND occurred_at >= ${from}::timestamptz AND occurred_at < ${to}::timestamptz) AS every
-    ) AS counted WHERE times > 1 AND seq IS NOT NULL
-    ORDER BY nth = 1, seq LIMIT 1`;
-  return row && { id: row.id, seq: Number(row.seq) };
 }
 
 /** The next heads from a number on. */

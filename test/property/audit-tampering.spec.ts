@@ -35,6 +35,7 @@ beforeAll(async () => {
   world = await createWorld({ AUDIT_SEAL_INTERVAL_MS: '86400000', RECONCILE_INTERVAL_MS: '86400000' });
   // What binds a superuser no more than he likes.
   await world.admin.query('ALTER TABLE audit_event DROP CONSTRAINT audit_event_time');
+  await world.admin.query('ALTER TABLE audit_tree DROP CONSTRAINT audit_tree_whole');
   worker = await world.startWorker();
   sealer = worker.get(SealerService, { strict: false });
   audit = world.api.app.get(AuditService, { strict: false });
@@ -76,6 +77,17 @@ const inTree =
       [organizationId, tree.first],
     );
     return { code: 'forged', seq: tree.first };
+  };
+/** Of events that are gone a tree says what cannot be. */
+const unreadable =
+  (...changes: string[]): Tampering =>
+  async (client, { organizationId, tree, index }) => {
+    await client.query('DELETE FROM audit_event WHERE id = ANY ($1)', [tree.ids]);
+    await client.query(
+      `UPDATE audit_tree SET ${changes.join(', ').replaceAll('$place', String(index + 1))} WHERE organization_id = $1 AND first_position = $2`,
+      [organizationId, tree.first],
+    );
+    return { code: 'record', seq: tree.first };
   };
 const inHead =
   (column: string, value: string): Tampering =>
@@ -213,6 +225,8 @@ const TAMPERINGS: Record<string, Tampering> = {
   'a kid': inTree('kid', `'x'`),
   'a seal number': inTree('seal_number', 'seal_number + 1'),
   'a time of sealing': inTree('sealed_at', `'infinity'`),
+  'a time of sealing before all others': inTree('sealed_at', `'2000-01-01'`),
+  'a time of sealing after all others': inTree('sealed_at', `'2100-01-01'`),
   'another tree’s signature': async (client, { organizationId, trees, tree }) => {
     const from = trees.find((each) => each !== tree);
     if (!from) return undefined;
@@ -240,6 +254,35 @@ const TAMPERINGS: Record<string, Tampering> = {
       [organizationId, tree.first],
     );
     return { code: 'record', seq: tree.first };
+  },
+  'times that are none': unreadable(
+    `event_times = array_fill('infinity'::timestamptz, ARRAY[size])`,
+    `first_time = 'infinity'`,
+    `last_time = 'infinity'`,
+  ),
+  'a time before all times': unreadable(`event_times[$place] = '-infinity'`),
+  'a time that a Date does not reach': unreadable(`event_times[$place] = '294276-01-01'`),
+  'a time that is missing': unreadable('event_times[$place] = NULL'),
+  'a time too few': unreadable('event_times = event_times[2:]'),
+  'a time too many': unreadable('event_times = event_times || event_times[1]'),
+  'times within times': unreadable('event_times = ARRAY[event_times]'),
+  'an id that is missing': unreadable('event_ids[$place] = NULL'),
+  'ids within ids': unreadable('event_ids = ARRAY[event_ids]', 'event_times = ARRAY[event_times]'),
+  'added at no time at all': async (client, { id }) => {
+    const added = await copyEvent(client, id);
+    await client.query(`UPDATE audit_event SET occurred_at = 'infinity' WHERE id = $1`, [added]);
+    return { code: 'added', id: added };
+  },
+  'the last trees cut off, and the last one kept where no walk gets to': async (client, scene) => {
+    const { organizationId, trees, tree } = scene;
+    const last = trees.at(-1)!;
+    await removeTrees(client, scene, trees.slice(trees.indexOf(tree), -1));
+    await client.query('DELETE FROM audit_event WHERE id = ANY ($1)', [last.ids]);
+    await client.query(
+      `UPDATE audit_tree SET first_position = 9007199254740993 WHERE organization_id = $1 AND first_position = $2`,
+      [organizationId, last.first],
+    );
+    return { code: tree.first === 1 ? 'removed' : 'forged', seq: tree.first };
   },
   'a tree removed with its events': async (client, scene) => {
     await removeTrees(client, scene, [scene.tree]);

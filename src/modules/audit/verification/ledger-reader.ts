@@ -20,17 +20,25 @@ const HEADS = 200; // signatures of which are checked in one go
 export const BEFORE_ALL = -(2n ** 63n);
 const BEHIND_ALL = 2n ** 63n - 1n;
 
-/** What Postgres takes for the first and the last time there is. */
-export const boundsOf = ({ from, to }: Interval) => [
+/**
+ * The bounds of an interval, and whether it has no end. Infinity is what Postgres takes for the first and the last time there is,
+ * and a time that a superuser can give an event: without an end that one is within.
+ */
+export const boundsOf = ({ from, to }: Interval): [from: string, to: string, isEndless: boolean] => [
   from?.toISOString() ?? '-infinity',
   to?.toISOString() ?? 'infinity',
+  to === undefined,
 ];
-/** A superuser can write times that no `Date` has; no signature is over them. */
-const timeOf = (value: unknown): Date => (value instanceof Date ? value : new Date(0));
+const NO_TIME = new Date(NaN);
+const isTime = (value: unknown): value is Date => value instanceof Date && Number.isFinite(value.getTime());
+/** A superuser can write times that no `Date` has. This is for such as are signed: no signature of ours is over what it makes of them. */
+const signedTimeOf = (value: unknown): Date => (isTime(value) ? value : new Date(0));
 
 export interface StoredTree extends TreeRow {
   firstTime: Date;
   lastTime: Date;
+  /** Whether what nobody has signed of it is of the kind that it has to be. If not, no event is named by it. */
+  isReadable: boolean;
 }
 
 /** Most events are sealed within a minute; a tree is looked into when it was sealed up to so long after the interval. */
@@ -58,7 +66,7 @@ export async function stretchOf(
   organizationId: string,
   interval: Interval,
 ): Promise<Stretch> {
-  const [from, to] = boundsOf(interval);
+  const [from, to, isEndless] = boundsOf(interval);
   const end = interval.to?.toISOString() ?? null;
   const [row] = await tx.$queryRaw<
     { before: bigint | null; behind: bigint | null; sealed: bigint; unsealed: bigint }[]
@@ -87,7 +95,8 @@ export async function stretchOf(
               AND t.first_position > coalesce(stretch.before, ${BEFORE_ALL}::bigint)
               AND t.first_position < coalesce(stretch.behind, ${BEHIND_ALL}::bigint)) AS sealed,
            (SELECT count(*) FROM audit_unsealed u WHERE u.organization_id = ${organizationId}::uuid
-              AND u.occurred_at >= ${from}::timestamptz AND u.occurred_at < ${to}::timestamptz) AS unsealed
+              AND u.occurred_at >= ${from}::timestamptz AND u.occurred_at <= ${to}::timestamptz
+              AND (u.occurred_at < ${to}::timestamptz OR ${isEndless}::boolean)) AS unsealed
     FROM stretch`;
   const { before, behind, sealed, unsealed } = row!;
   return {
@@ -113,7 +122,7 @@ export async function entriesBehind(
     ...row,
     first: Number(row.first),
     seal: Number(row.seal),
-    time: timeOf(row.time),
+    time: signedTimeOf(row.time),
   }));
 }
 
@@ -126,13 +135,8 @@ export async function treesBehind(
 ): Promise<StoredTree[]> {
   const last = behind === undefined ? BEHIND_ALL : behind - 1n;
   const rows = await tx.$queryRaw<
-    (Omit<StoredTree, 'first' | 'seal' | 'events' | 'leaves'> & {
-      first: bigint;
-      seal: bigint;
-      ids: string[];
-      times: unknown[];
-      packed: Buffer;
-    })[]
+    (Omit<StoredTree, 'first' | 'seal' | 'events' | 'leaves' | 'isReadable'> &
+      NamedBy & { first: bigint; seal: bigint })[]
   >`
     SELECT organization_id AS organization, first_position AS first, size, seal_number AS seal, sealed_at AS time, root, previous,
            entry, kid, signature, event_ids::text[] AS ids, event_times AS times, leaves AS packed,
@@ -147,12 +151,37 @@ export async function treesBehind(
     ...row,
     first: Number(first),
     seal: Number(seal),
-    time: timeOf(row.time),
-    firstTime: timeOf(row.firstTime),
-    lastTime: timeOf(row.lastTime),
-    events: ids.map((id, index): EventName => ({ id, occurredAt: timeOf(times[index]) })),
-    leaves: unpackLeaves(packed),
+    time: signedTimeOf(row.time),
+    ...namesOf({ ids, times, packed, firstTime: row.firstTime, lastTime: row.lastTime }),
   }));
+}
+
+/** What a tree names its events by. */
+interface NamedBy {
+  ids: unknown;
+  times: unknown;
+  packed: unknown;
+  firstTime: unknown;
+  lastTime: unknown;
+}
+
+/**
+ * Times that are none, members that are not there, arrays within arrays: Postgres keeps them, and whatever is made of them here
+ * would not be what it is to a query there.
+ */
+function namesOf({ ids, times, packed, firstTime, lastTime }: NamedBy) {
+  const isReadable =
+    Array.isArray(ids) &&
+    Array.isArray(times) &&
+    ids.length === times.length &&
+    ids.every((id) => typeof id === 'string') &&
+    times.every(isTime) &&
+    isTime(firstTime) &&
+    isTime(lastTime) &&
+    Buffer.isBuffer(packed);
+  if (!isReadable) return { isReadable, firstTime: NO_TIME, lastTime: NO_TIME, events: [], leaves: [] };
+  const events = ids.map((id: string, index): EventName => ({ id, occurredAt: times[index] as Date }));
+  return { isReadable, firstTime, lastTime, events, leaves: unpackLeaves(packed) };
 }
 
 /** An event by its id alone: its month is not known, so each is looked through. */
@@ -175,5 +204,9 @@ export async function headsFrom(
   const rows = await tx.$queryRaw<(Omit<SealHead & Signed, 'seal'> & { number: bigint; head: Buffer })[]>`
     SELECT number, sealed_at AS time, previous, root, head, kid, signature FROM audit_seal
     WHERE number >= ${number}::bigint ORDER BY number LIMIT ${HEADS}::int`;
-  return rows.map(({ number: seal, ...row }) => ({ ...row, seal: Number(seal), time: timeOf(row.time) }));
+  return rows.map(({ number: seal, ...row }) => ({
+    ...row,
+    seal: Number(seal),
+    time: signedTimeOf(row.time),
+  }));
 }

@@ -138,6 +138,9 @@ export class LedgerWalk implements WalkedSeals {
     this.lastSeal = tree.seal;
     const wrong =
       this.link(tree) ??
+      (tree.isReadable
+        ? undefined
+        : fault('record', { seq: tree.first, seal: tree.seal }, 'It names no events by ids and times.')) ??
       (await judgeEvents(tree, {
         actual,
         retired: ({ occurredAt }) =>

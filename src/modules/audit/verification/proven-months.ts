@@ -85,7 +85,10 @@ async function isWhole(
   return file?.size === parts.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-/** Positions that the trees give a time in a month. Nobody has signed those times; those by which trees are found fit them. */
+/**
+ * Positions that the trees give a time in a month. Nobody has signed those times; those by which trees are found fit them. A tree with
+ * a time that is none, or is not in its place, is not as it was sealed, and proves nothing.
+ */
 async function positionsNamedIn(
   tx: SqlTransaction,
   organizationId: string,
@@ -99,6 +102,9 @@ async function positionsNamedIn(
       FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_times) WITH ORDINALITY AS u(at, place)
       WHERE t.organization_id = ${organizationId}::uuid
         AND t.last_time >= ${month.from}::timestamptz AND t.first_time < ${month.to}::timestamptz
+        AND isfinite(t.first_time) AND isfinite(t.last_time)
+        AND array_ndims(t.event_times) = 1 AND cardinality(t.event_times) = t.size
+        AND t.size = (SELECT count(*) FROM unnest(t.event_times) AS each(at) WHERE isfinite(each.at))
         AND u.at >= ${month.from}::timestamptz AND u.at < ${month.to}::timestamptz
     ) AS named
     GROUP BY island ORDER BY 1`;

@@ -114,10 +114,10 @@ export class VerificationService {
   /** Walks what was sealed since, so that no tree has vouched for an event that was not walked, and what is behind the interval. */
   private async finish(walk: LedgerWalk, interval: Interval): Promise<Fault | undefined> {
     const { organizationId } = walk;
-    const { behind } = await this.inside(organizationId, (tx) =>
-      this.stretchOf(tx, organizationId, interval),
-    );
-    return (await walk.goOn(behind)) ?? (await walk.finish());
+    const stretch =
+      interval.to &&
+      (await this.inside(organizationId, (tx) => this.stretchOf(tx, organizationId, interval)));
+    return (await walk.goOn(stretch?.behind)) ?? (await walk.finish());
   }
 
   /** @throws too_many_events */

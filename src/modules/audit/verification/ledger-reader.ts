@@ -67,26 +67,29 @@ export async function stretchOf(
   interval: Interval,
 ): Promise<Stretch> {
   const [from, to, isEndless] = boundsOf(interval);
-  const end = interval.to?.toISOString() ?? null;
+  const [begin, end] = [interval.from?.toISOString() ?? null, interval.to?.toISOString() ?? null];
+  // Without an end there is nothing to look for on its side, and no row is looked at for it.
   const [row] = await tx.$queryRaw<
     { before: bigint | null; behind: bigint | null; sealed: bigint; unsealed: bigint }[]
   >`
-    WITH touched AS (
+    WITH touched AS MATERIALIZED (
       SELECT min(t.first_position) AS first, max(t.first_position) AS last
       FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
+        AND (${begin}::text IS NOT NULL OR ${end}::text IS NOT NULL)
         AND ((t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz)
           OR (t.sealed_at >= ${from}::timestamptz AND t.sealed_at < ${to}::timestamptz + ${SEALED_WITHIN}::interval))
-    ), former AS (
+    ), former AS MATERIALIZED (
       SELECT touched.last, (
         SELECT t.first_position FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
           AND t.first_position < coalesce(touched.first, ${BEHIND_ALL}::bigint) AND t.sealed_at < ${from}::timestamptz
+          AND ${begin}::text IS NOT NULL
         ORDER BY t.first_position DESC LIMIT 1) AS before
       FROM touched
-    ), stretch AS (
+    ), stretch AS MATERIALIZED (
       SELECT former.before, (
         SELECT t.first_position FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
           AND t.first_position > coalesce(former.last, former.before, ${BEFORE_ALL}::bigint)
-          AND t.sealed_at >= ${end}::timestamptz + ${SEALED_WITHIN}::interval
+          AND t.sealed_at >= ${to}::timestamptz + ${SEALED_WITHIN}::interval AND ${end}::text IS NOT NULL
         ORDER BY t.first_position LIMIT 1) AS behind
       FROM former
     )

@@ -188,9 +188,8 @@ export class LedgerWalk implements WalkedSeals {
       const slice = names.slice(from, from + SLICE);
       const found = await eventsNamed(tx, this.organizationId, slice);
       for (const { id, occurredAt } of slice) {
-        const event = found.get(id);
-        const isThere = event?.occurredAt.getTime() === occurredAt.getTime() && !isMissing(event);
-        leaves.push(isThere ? leafOf(event) : undefined);
+        const event = found.get(id, occurredAt);
+        leaves.push(event && !isMissing(event) ? leafOf(event) : undefined);
       }
     }
     return leaves;

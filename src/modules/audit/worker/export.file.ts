@@ -9,7 +9,7 @@ import { exportKey } from '../exports.keys.js';
 import { ExportBucket } from './export.bucket.js';
 import { ExportParts, PART_BYTES, type SentPart } from './export.parts.js';
 import { NO_PARTS, type Progress, progressMac, withPart } from './export.progress.js';
-import { type Part, recordPart, recordWritten, restartExport, type ScopedExport } from './export.rows.js';
+import { recordPart, recordWritten, restartExport, type ScopedExport } from './export.rows.js';
 import { nextStretch } from './export.scope.js';
 import { FORMATS } from './formats/formats.js';
 import { findStudies } from './formats/studies.rows.js';
@@ -38,11 +38,11 @@ export class ExportFile {
     private readonly clock: Clock,
   ) {}
 
-  /** @returns all parts of it. @throws Superseded @throws LedgerDamaged */
-  async write(underWay: ScopedExport): Promise<Part[]> {
+  /** Adds what it writes to the export's contents. @throws Superseded @throws LedgerDamaged */
+  async write(underWay: ScopedExport): Promise<void> {
     const key = exportKey({ ...underWay, id: underWay.exportId });
-    const parts = [...underWay.parts];
-    const etags = parts.map(({ etag }) => etag);
+    const { contents } = underWay;
+    const etags = contents.parts.map(({ etag }) => etag);
     let { digest } = underWay;
     let upload = underWay.multipart && this.storage.resumeMultipart(underWay.multipart, etags);
     const file = new ExportParts(
@@ -51,14 +51,13 @@ export class ExportFile {
         digest = withPart(digest, part);
         const mac = this.macOf(underWay, { next: part.next, written: false, digest });
         await this.bucket.inside(underWay, (tx) => recordPart(tx, underWay, part, mac, this.clock.now()));
-        parts.push(part);
+        contents.add(part);
       },
       this.partBytes,
     );
     try {
       await this.fill(file, underWay);
-      const size = parts.reduce((sum, { bytes }) => sum + bytes, 0);
-      await this.bucket.complete(key, upload, size);
+      await this.bucket.complete(key, upload, contents.size);
     } catch (error) {
       await file.settled(); // whoever comes next sends parts of these numbers
       if (LOST.includes((error as Error).name)) await this.restart(underWay);
@@ -66,7 +65,6 @@ export class ExportFile {
     }
     const mac = this.macOf(underWay, { next: underWay.scope.end, written: true, digest });
     await this.bucket.inside(underWay, (tx) => recordWritten(tx, underWay, mac, this.clock.now()));
-    return parts;
   }
 
   private restart(underWay: ScopedExport): Promise<void> {
@@ -80,7 +78,7 @@ export class ExportFile {
 
   private async fill(file: ExportParts, underWay: ScopedExport): Promise<void> {
     const { organizationId, scope, next } = underWay;
-    const begun = underWay.parts.length > 0;
+    const begun = underWay.contents.parts.length > 0;
     if (begun && next === scope.end) return; // the last part, and what closes the file with it
     const format = FORMATS[underWay.format];
     const context = {

@@ -10,12 +10,12 @@ import {
   monthStatement,
   treeLine,
 } from '../export.manifest.js';
-import { addRange, countOfRanges, hashOfRanges, type Months, type Ranges, rangesOf } from '../ranges.js';
+import { countOfRanges, hashOfRanges, type Ranges } from '../ranges.js';
 import { headForm, isSigned, newestLeaf, openSealKey, signForm } from '../seal.js';
 import { HASH_BYTES, newestEntries, ourSealKeys, signingSealKey, unpackLeaves } from '../seal.rows.js';
 import { EntryChain } from '../verification/chains.js';
 import { LedgerDamaged } from './export.errors.js';
-import type { Part, ScopedExport } from './export.rows.js';
+import type { ScopedExport } from './export.rows.js';
 import { firstBefore, headNumbered, leavesOf, type ListedTree, listedTreesFrom } from './manifest.rows.js';
 
 /** Leaves that are read at once, at least. */
@@ -34,7 +34,6 @@ interface Sources {
 export async function* manifestLines(
   { database, masterKey }: Sources,
   written: ScopedExport,
-  parts: readonly Part[],
   madeAt: Date,
 ): AsyncGenerator<string> {
   const { organizationId, scope, format } = written;
@@ -45,7 +44,7 @@ export async function* manifestLines(
     keys: await ourSealKeys(tx, masterKey),
     before: await firstBefore(tx, organizationId, scope.first),
   }));
-  const positions = positionsOf(parts);
+  const { parts, positions, months } = written.contents;
   const statement: ExportStatement = {
     v: 2,
     id: written.exportId,
@@ -58,7 +57,7 @@ export async function* manifestLines(
     seal: scope.seal,
     rows: countOfRanges(positions),
     positions: hashOfRanges(positions),
-    months: monthsOf(parts),
+    months: Object.fromEntries([...months].map(([month, ranges]) => [month, monthStatement(ranges)])),
     first: positions[0] ?? null,
     last: positions.length > 0 ? positions.at(-1)! - 1 : null,
     parts: parts.map(({ bytes, rows, sha256 }) => ({ bytes, rows, sha256: sha256.toString('hex') })),
@@ -118,22 +117,6 @@ export async function* manifestLines(
 function assertBeginning({ first, time }: ListedTree, { from, scope }: ScopedExport): void {
   if (first === 1 || (from !== null && first < scope.first && time < from)) return;
   throw new LedgerDamaged(from === null ? 1 : first - 1);
-}
-
-/** Of all its events, in order. */
-function positionsOf(parts: readonly Part[]): Ranges {
-  const all: Ranges = [];
-  for (const { held } of parts)
-    for (let at = 0; at < held.length; at += 2) addRange(all, held[at]!, held[at + 1]!);
-  return all;
-}
-
-function monthsOf(parts: readonly Part[]): ExportStatement['months'] {
-  const all: Months = new Map();
-  for (const { months } of parts)
-    for (const [month, held] of months)
-      for (let at = 0; at < held.length; at += 2) addRange(rangesOf(all, month), held[at]!, held[at + 1]!);
-  return Object.fromEntries([...all].map(([month, ranges]) => [month, monthStatement(ranges)]));
 }
 
 /** A tree, and which of its events are held: half-open ranges of indexes in it. */

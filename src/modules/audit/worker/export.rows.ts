@@ -4,6 +4,7 @@ import type { MultipartId } from '../../../platform/storage/multipart-upload.js'
 import type { EventFilter } from '../event.filter.js';
 import type { WriteExportPayload } from '../exports.jobs.js';
 import { exportKey, manifestKey } from '../exports.keys.js';
+import { ExportContents } from './export.contents.js';
 import type { SentPart } from './export.parts.js';
 import { NO_PARTS, withPart } from './export.progress.js';
 import type { ExportScope } from './export.scope.js';
@@ -12,9 +13,6 @@ import type { ExportScope } from './export.scope.js';
 export interface Attempt extends WriteExportPayload {
   attempt: number;
 }
-
-/** A part of the file that is in the bucket. */
-export type Part = Pick<SentPart, 'number' | 'etag' | 'bytes' | 'rows' | 'sha256' | 'held' | 'months'>;
 
 /** What there is to do of an export, and how far it is. */
 export interface Claimed extends Attempt {
@@ -38,7 +36,7 @@ export interface Claimed extends Attempt {
   /** What the attempt before left in the bucket: the file if it is not `written` yet, else the manifest. */
   multipart: MultipartId | undefined;
   written: boolean;
-  parts: Part[];
+  contents: ExportContents;
 }
 
 /** An export that knows which events it holds. */
@@ -77,6 +75,8 @@ export async function claimExport(
               end_position, rows, bytes, multipart_key, multipart_id, written, progress_mac`;
   if (!row) return undefined;
   const parts = await partsOf(tx, organizationId, exportId);
+  const contents = new ExportContents();
+  for (const part of parts) contents.add(part);
   return {
     organizationId,
     exportId,
@@ -98,7 +98,7 @@ export async function claimExport(
     bytes: Number(row.bytes),
     multipart: multipartOf(row, organizationId, exportId),
     written: row.written,
-    parts,
+    contents,
   };
 }
 

@@ -25,7 +25,6 @@ import {
   failExport,
   finishExport,
   type Finished,
-  type Part,
   recordFailure,
   recordScope,
   reportExport,
@@ -62,8 +61,8 @@ export class ExportService {
     if (!scope) throw new NothingSealed();
     const underWay = { ...claimed, scope };
     try {
-      const parts = claimed.written ? claimed.parts : await this.file.write(underWay);
-      const sha256 = await this.writeManifest(underWay, parts);
+      if (!claimed.written) await this.file.write(underWay);
+      const sha256 = await this.writeManifest(underWay);
       await this.end(claimed, (tx) => finishExport(tx, claimed, sha256, this.clock.now()), {
         sha256: sha256.toString('hex'),
       });
@@ -105,7 +104,7 @@ export class ExportService {
   }
 
   /** @returns its SHA-256 */
-  private async writeManifest(written: ScopedExport, parts: readonly Part[]): Promise<Buffer> {
+  private async writeManifest(written: ScopedExport): Promise<Buffer> {
     if (written.written && written.multipart) await this.storage.abortMultipart(written.multipart);
     const key = manifestKey({ ...written, id: written.exportId });
     const sha256 = createHash('sha256');
@@ -122,7 +121,7 @@ export class ExportService {
     );
     const sources = { database: this.database, masterKey: this.config.SCANDOCK_MASTER_KEY };
     try {
-      for await (const line of manifestLines(sources, written, parts, this.clock.now())) {
+      for await (const line of manifestLines(sources, written, this.clock.now())) {
         sha256.update(line);
         file.add(line);
         await file.breathe(0);

@@ -88,7 +88,7 @@ export function describe(report: ExportReport): string {
   }
   if (said) {
     const from = said.from ?? 'the beginning';
-    const to = said.to ?? 'the end';
+    const to = said.to ?? 'the seal it ends with';
     lines.push(
       `export ${said.id} of organization ${said.organization}, ${said.format}`,
       said.complete

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 
 /** Positions as half-open ranges, their bounds one after another: ascending, and apart. */
 export type Ranges = number[];
@@ -19,9 +19,16 @@ export function addRange(ranges: Ranges, from: number, to: number): void {
   else ranges.push(from, to);
 }
 
+/** Bounds that are written at once: the JSON of all of them may be longer than a string can be. */
+const AT_ONCE = 10_000;
+
 /** SHA-256 of the JSON of them, hex. */
-export const hashOfRanges = (ranges: Readonly<Ranges>): string =>
-  hash('sha256', JSON.stringify(ranges), 'hex');
+export function hashOfRanges(ranges: Readonly<Ranges>): string {
+  const sha256 = createHash('sha256').update('[');
+  for (let from = 0; from < ranges.length; from += AT_ONCE)
+    sha256.update(`${from > 0 ? ',' : ''}${ranges.slice(from, from + AT_ONCE).join()}`);
+  return sha256.update(']').digest('hex');
+}
 
 /** How many positions they are. */
 export const countOfRanges = (ranges: Readonly<Ranges>): number =>

@@ -64,12 +64,17 @@ export class VerificationService {
   ): Promise<Verification> {
     const { database, storage } = this;
     const interval = { ...(from && { from: new Date(from) }), ...(to && { to: new Date(to) }) };
-    const [keys, head, stretch, told] = await this.inside(organizationId, async (tx) => [
-      await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY),
-      (await lastSeal(tx))?.seal ?? 0,
-      await this.stretchOf(tx, organizationId, interval),
-      retiredWithin(await retiredMonths(tx, organizationId), interval),
-    ]);
+    const { keys, head, stretch, told } = await this.inside(organizationId, async (tx) => {
+      const head = (await lastSeal(tx))?.seal ?? 0;
+      const stretch = await this.stretchOf(tx, organizationId, interval, head);
+      return {
+        keys: await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY),
+        head,
+        stretch,
+        // Trees are judged whole: they may have events of months beside the interval.
+        told: retiredWithin(await retiredMonths(tx, organizationId), stretch.spread),
+      };
+    });
     const proven = await provenMonths({ database, storage }, keys, organizationId, told);
     const months = { told, proven };
     const walk = new LedgerWalk(database, { organizationId, keys, interval, head, months, signal });
@@ -77,7 +82,7 @@ export class VerificationService {
     signal?.throwIfAborted();
     found ??= await this.compareSets(organizationId, interval, stretch);
     signal?.throwIfAborted();
-    found ??= await this.finish(walk, interval);
+    found ??= await this.finish(walk, interval, head);
     const heads = await checkHeads({ database, storage }, walk, this.mostSignatures);
     found ??= heads.fault ?? (await walk.endFault()) ?? walk.firstGap; // which was seen when it was sealed
     return {
@@ -112,17 +117,22 @@ export class VerificationService {
   }
 
   /** Walks what was sealed since, so that no tree has vouched for an event that was not walked, and what is behind the interval. */
-  private async finish(walk: LedgerWalk, interval: Interval): Promise<Fault | undefined> {
+  private async finish(walk: LedgerWalk, interval: Interval, head: number): Promise<Fault | undefined> {
     const { organizationId } = walk;
     const stretch =
       interval.to &&
-      (await this.inside(organizationId, (tx) => this.stretchOf(tx, organizationId, interval)));
+      (await this.inside(organizationId, (tx) => this.stretchOf(tx, organizationId, interval, head)));
     return (await walk.goOn(stretch?.behind)) ?? (await walk.finish());
   }
 
   /** @throws too_many_events */
-  private async stretchOf(tx: SqlTransaction, organizationId: string, interval: Interval): Promise<Stretch> {
-    const stretch = await stretchOf(tx, organizationId, interval);
+  private async stretchOf(
+    tx: SqlTransaction,
+    organizationId: string,
+    interval: Interval,
+    head: number,
+  ): Promise<Stretch> {
+    const stretch = await stretchOf(tx, organizationId, interval, head);
     if (stretch.sealed + stretch.unsealed <= this.mostEvents) return stretch;
     throw new ApplicationError(
       'too_many_events',

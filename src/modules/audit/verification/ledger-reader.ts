@@ -41,8 +41,12 @@ export interface StoredTree extends TreeRow {
   isReadable: boolean;
 }
 
-/** Most events are sealed within a minute; a tree is looked into when it was sealed up to so long after the interval. */
-const SEALED_WITHIN = '1 hour';
+/** Most events are sealed within a minute; a tree is looked into when it was sealed up to so long after the interval, in milliseconds. */
+const SEALED_WITHIN_MS = 3600_000;
+
+/** Whether a tree that was sealed then may have events from before the end of an interval. */
+export const mayBeWithin = ({ to }: Interval, sealedAt: Date): boolean =>
+  to === undefined || sealedAt.getTime() < to.getTime() + SEALED_WITHIN_MS;
 
 /** What of a ledger an interval is in, and how many events that has. */
 export interface Stretch {
@@ -53,6 +57,8 @@ export interface Stretch {
   sealed: number;
   /** How many of the interval wait for their seal. */
   unsealed: number;
+  /** Times that the trees between these say their events have: what of the ledger is looked at. Absent ends are open. */
+  spread: Interval;
 }
 
 /**
@@ -60,28 +66,34 @@ export interface Stretch {
  * at. The former nobody has signed, the latter is what it was only if the signature is over it: so what is found is no more than a
  * beginning, and goes on, either way, up to a tree that says it is of another time. Who walks it has to ask those for their
  * signatures, and whether the chain holds up to them.
+ * @param head number of the newest head: it says where the ledger ends, so the walk begins at none behind it
  */
 export async function stretchOf(
   tx: SqlTransaction,
   organizationId: string,
   interval: Interval,
+  head: number,
 ): Promise<Stretch> {
   const [from, to, isEndless] = boundsOf(interval);
+  const within = `${SEALED_WITHIN_MS} milliseconds`;
   const [begin, end] = [interval.from?.toISOString() ?? null, interval.to?.toISOString() ?? null];
   // Without an end there is nothing to look for on its side, and no row is looked at for it.
   const [row] = await tx.$queryRaw<
-    { before: bigint | null; behind: bigint | null; sealed: bigint; unsealed: bigint }[]
+    (Record<'before' | 'behind', bigint | null> &
+      Record<'sealed' | 'unsealed', bigint> &
+      Record<'earliest' | 'latest', unknown>)[]
   >`
     WITH touched AS MATERIALIZED (
       SELECT min(t.first_position) AS first, max(t.first_position) AS last
       FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
         AND (${begin}::text IS NOT NULL OR ${end}::text IS NOT NULL)
         AND ((t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz)
-          OR (t.sealed_at >= ${from}::timestamptz AND t.sealed_at < ${to}::timestamptz + ${SEALED_WITHIN}::interval))
+          OR (t.sealed_at >= ${from}::timestamptz AND t.sealed_at < ${to}::timestamptz + ${within}::interval))
     ), former AS MATERIALIZED (
       SELECT touched.last, (
         SELECT t.first_position FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
           AND t.first_position < coalesce(touched.first, ${BEHIND_ALL}::bigint) AND t.sealed_at < ${from}::timestamptz
+          AND t.seal_number <= ${head}::bigint
           AND ${begin}::text IS NOT NULL
         ORDER BY t.first_position DESC LIMIT 1) AS before
       FROM touched
@@ -89,24 +101,29 @@ export async function stretchOf(
       SELECT former.before, (
         SELECT t.first_position FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
           AND t.first_position > coalesce(former.last, former.before, ${BEFORE_ALL}::bigint)
-          AND t.sealed_at >= ${to}::timestamptz + ${SEALED_WITHIN}::interval AND ${end}::text IS NOT NULL
+          AND t.sealed_at >= ${to}::timestamptz + ${within}::interval AND ${end}::text IS NOT NULL
         ORDER BY t.first_position LIMIT 1) AS behind
       FROM former
     )
-    SELECT stretch.before, stretch.behind,
-           (SELECT coalesce(sum(t.size), 0)::bigint FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
-              AND t.first_position > coalesce(stretch.before, ${BEFORE_ALL}::bigint)
-              AND t.first_position < coalesce(stretch.behind, ${BEHIND_ALL}::bigint)) AS sealed,
+    SELECT stretch.before, stretch.behind, walked.sealed, walked.earliest, walked.latest,
            (SELECT count(*) FROM audit_unsealed u WHERE u.organization_id = ${organizationId}::uuid
               AND u.occurred_at >= ${from}::timestamptz AND u.occurred_at <= ${to}::timestamptz
               AND (u.occurred_at < ${to}::timestamptz OR ${isEndless}::boolean)) AS unsealed
-    FROM stretch`;
-  const { before, behind, sealed, unsealed } = row!;
+    FROM stretch CROSS JOIN LATERAL (
+      SELECT coalesce(sum(t.size), 0)::bigint AS sealed, min(t.first_time) AS earliest, max(t.last_time) AS latest
+      FROM audit_tree t WHERE t.organization_id = ${organizationId}::uuid
+        AND t.first_position > coalesce(stretch.before, ${BEFORE_ALL}::bigint)
+        AND t.first_position < coalesce(stretch.behind, ${BEHIND_ALL}::bigint)) AS walked`;
+  const { before, behind, sealed, unsealed, earliest, latest } = row!;
   return {
     ...(before !== null && { before }),
     ...(behind !== null && { behind }),
     sealed: Number(sealed),
     unsealed: Number(unsealed),
+    spread: {
+      ...(interval.from && isTime(earliest) && { from: earliest }),
+      ...(interval.to && isTime(latest) && { to: new Date(latest.getTime() + 1) }),
+    },
   };
 }
 

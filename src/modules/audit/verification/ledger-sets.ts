@@ -48,7 +48,7 @@ export async function lostUnsealed(
   return row?.id;
 }
 
-/** The first event of the interval's trees that stands a second time, or waits to be sealed again. */
+/** The first event of the interval's trees that stands a second time, or waits to be sealed again. Its time is of its key. */
 export async function duplicatedEvent(
   tx: SqlTransaction,
   organizationId: string,
@@ -57,13 +57,14 @@ export async function duplicatedEvent(
   const [from, to, isEndless] = boundsOf(interval);
   const [row] = await tx.$queryRaw<{ id: string; seq: bigint }[]>`
     SELECT id, seq FROM (
-      SELECT id, seq, row_number() OVER (PARTITION BY id ORDER BY seq) AS nth, count(*) OVER (PARTITION BY id) AS times FROM (
-        SELECT sealed.id, t.first_position + sealed.at - 1 AS seq
-        FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_ids) WITH ORDINALITY AS sealed(id, at)
+      SELECT id, seq, row_number() OVER (PARTITION BY id, time ORDER BY seq) AS nth, count(*) OVER (PARTITION BY id, time) AS times
+      FROM (
+        SELECT sealed.id, sealed.time, t.first_position + sealed.at - 1 AS seq
+        FROM audit_tree t CROSS JOIN LATERAL unnest(t.event_ids, t.event_times) WITH ORDINALITY AS sealed(id, time, at)
         WHERE t.organization_id = ${organizationId}::uuid
           AND t.last_time >= ${from}::timestamptz AND t.first_time < ${to}::timestamptz
           AND t.first_position > ${interval.behind}::bigint
-        UNION ALL SELECT event_id, NULL FROM audit_unsealed
+        UNION ALL SELECT event_id, occurred_at, NULL FROM audit_unsealed
         WHERE organization_id = ${organizationId}::uuid
           AND occurred_at BETWEEN ${from}::timestamptz AND ${to}::timestamptz
           AND (occurred_at < ${to}::timestamptz OR ${isEndless}::boolean)) AS every

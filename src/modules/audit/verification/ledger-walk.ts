@@ -13,6 +13,7 @@ import {
   entriesBehind,
   eventById,
   type Interval,
+  mayBeWithin,
   type StoredTree,
   treesBehind,
 } from './ledger-reader.js';
@@ -67,7 +68,11 @@ export class LedgerWalk implements WalkedSeals {
   async begin(before: bigint | undefined): Promise<Fault | undefined> {
     if (before === undefined) return undefined;
     const [entry] = await this.inside((tx) => entriesBehind(tx, this.organizationId, before - 1n));
-    return entry && this.take(entry);
+    const { from } = this.of.interval;
+    // It was found by what is written beside its signature, a moment ago.
+    if (!entry || BigInt(entry.first) !== before || !from || entry.time >= from || entry.seal > this.of.head)
+      return fault('record', { seq: Number(before) }, 'It is not what it was a moment ago.');
+    return this.take(entry);
   }
 
   /** Goes on, up to the tree that begins at `behind`; without it, to the end. */
@@ -88,7 +93,17 @@ export class LedgerWalk implements WalkedSeals {
     for (;;) {
       this.signal?.throwIfAborted();
       const entries = await this.inside((tx) => entriesBehind(tx, this.organizationId, this.at));
-      if (entries.length === 0) return undefined;
+      const next = entries[0];
+      if (!next) return undefined;
+      // It was made since, or it is not what it was: its events may be of the interval.
+      if (seal === undefined && this.of.interval.to && mayBeWithin(this.of.interval, next.time)) {
+        const { at } = this;
+        const wrong = await this.goOn(BigInt(next.first) + 1n);
+        if (wrong) return wrong;
+        if (this.at === at)
+          return fault('record', { seq: next.first, seal: next.seal }, 'It cannot be read.');
+        continue;
+      }
       for (const entry of entries) {
         if (seal !== undefined && entry.seal > seal) {
           this.end.seal = Math.min(seal, this.of.head);

@@ -29,9 +29,7 @@ export function withPart(
   digest: Uint8Array,
   { number, etag, bytes, rows, sha256, next, held, months }: SentPart,
 ): Buffer {
-  const said = [number, etag, bytes, rows, sha256.toString('hex'), next, held];
-  // Parts that were written before they told of months have none.
-  const part = JSON.stringify(months.length > 0 ? [...said, months] : said);
+  const part = JSON.stringify([number, etag, bytes, rows, sha256.toString('hex'), next, held, months]);
   return createHash('sha256').update(digest).update(part).digest();
 }
 

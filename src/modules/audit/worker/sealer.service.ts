@@ -97,19 +97,21 @@ export class SealerService {
       // Not beside a head: it would be made without this tree and bear the same number.
       await tx.$queryRaw`SELECT pg_advisory_xact_lock_shared(hashtextextended('audit head', 0))`;
       await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('audit tree ' || ${organizationId}::text, 0))`;
+      // What would keep it from being sealed is found before its events are taken, and put back.
+      const keys = await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY);
+      const [newest, last] = [await newestTree(tx, organizationId), await lastSeal(tx)];
+      if (last) signedHead(keys, last);
+      const end = endOfChain(keys, newest);
+      const time = this.notBefore(last?.time, newest?.time);
       const events = await takeUnsealed(tx, organizationId, MAX_TREE);
       if (events.length === 0) return { size: 0, missing: 0 };
       const key = await this.signingKey(tx);
       const { forms, missing } = await this.formsOf(tx, organizationId, events);
       const leaves = forms.map(leafHash);
-      const keys = await ourSealKeys(tx, this.config.SCANDOCK_MASTER_KEY);
-      const [newest, last] = [await newestTree(tx, organizationId), await lastSeal(tx)];
-      if (last) signedHead(keys, last);
-      const end = endOfChain(keys, newest);
       const tree = {
         organization: organizationId,
         seal: (last?.seal ?? 0) + 1,
-        time: this.notBefore(last?.time, newest?.time),
+        time,
         first: end.next,
         size: events.length,
         root: merkleRoot(leaves),

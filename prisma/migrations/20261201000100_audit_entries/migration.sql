@@ -24,21 +24,13 @@ $$;
 CREATE FUNCTION audit_entries_followed(seal bigint) RETURNS TABLE (
   organization_id uuid, first_position bigint, size integer, seal_number bigint, sealed_at timestamptz, root bytea, previous bytea)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  WITH RECURSIVE known AS (
-    (SELECT t.organization_id AS id FROM audit_tree t ORDER BY t.organization_id LIMIT 1)
-    UNION ALL
-    SELECT following.id FROM known CROSS JOIN LATERAL (
-      SELECT t.organization_id AS id FROM audit_tree t WHERE t.organization_id > known.id ORDER BY t.organization_id LIMIT 1
-    ) AS following
-  )
-  SELECT known.id, newest.first_position, newest.size, newest.seal_number, newest.sealed_at, newest.root, newest.previous
-  FROM known
+  SELECT made.organization_id, newest.first_position, newest.size, newest.seal_number, newest.sealed_at, newest.root, newest.previous
+  FROM (SELECT DISTINCT m.organization_id FROM audit_entries_for(seal) m) AS made
   CROSS JOIN LATERAL (
     SELECT t.first_position, t.size, t.seal_number, t.sealed_at, t.root, t.previous FROM audit_tree t
-    WHERE t.organization_id = known.id AND t.seal_number < seal
+    WHERE t.organization_id = made.organization_id AND t.seal_number < seal
     ORDER BY t.seal_number DESC, t.first_position DESC LIMIT 1) AS newest
-  WHERE EXISTS (SELECT 1 FROM audit_tree t WHERE t.organization_id = known.id AND t.seal_number = seal)
-  ORDER BY known.id
+  ORDER BY made.organization_id
 $$;
 GRANT SELECT (size, sealed_at, root, kid, signature) ON audit_tree TO scandock_definer;
 ALTER FUNCTION audit_entries_for(bigint) OWNER TO scandock_definer;
